@@ -1,0 +1,128 @@
+//! What a tenant's own settings and the farm's policies may set in `$CFG`, and what they never may.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Kind, Result};
+use crate::ident::{ConfigName, PluginName};
+
+/// Settings that decide which site runs, from which code, on which files; boot alone sets them.
+const NEVER: &[&str] = &[
+    "prefix", "dataroot", "dirroot", "libdir", "admin", "wwwroot", "vmoodle", "customscripts", "altcacheconfigpath",
+    "alternative_component_cache", "mainwwwroot", "vmoodleroot", "vmoodlename", "vhost", "config_php_settings",
+    // Shared by mistake, each of these lets one tenant read or delete what is another's.
+    "cachedir", "localcachedir", "localrequestdir", "tempdir", "backuptempdir", "filedir", "trashdir", "lock_file_root",
+    "session_redis_prefix", "session_memcached_prefix", "session_file_save_path",
+];
+
+/// Groups of the same, by how their names begin.
+const NEVER_BEGINNING: &[&str] = &["db", "pathto", "phpunit_", "behat_"];
+
+/// The setting that holds other plugins' settings: plugin -> name -> value.
+const FORCED_PLUGIN_SETTINGS: &str = "forced_plugin_settings";
+
+/// Checks overrides or a policy; refuses with [`Kind::BadSetting`] and the setting's name.
+///
+/// A value is `null`, a boolean, a number, a text, or a list or map of such. `forced_plugin_settings` is a map of
+/// plugins to maps of names to plain values.
+pub fn check(settings: &Map<String, Value>) -> Result<()> {
+    for (name, value) in settings {
+        let name = ConfigName::parse(name)?;
+        let lower = name.as_str().to_ascii_lowercase();
+        if NEVER.contains(&lower.as_str()) || NEVER_BEGINNING.iter().any(|start| lower.starts_with(start)) {
+            return Err(Error::new(Kind::BadSetting, format!("`{name}` may not be set by an override or a policy"))
+                .hint("it decides which database, code or files a tenant runs on; the tenant's row does that"));
+        }
+        if name.as_str() == FORCED_PLUGIN_SETTINGS {
+            check_plugin_settings(value)?;
+        }
+        check_depth(name.as_str(), value, 0)?;
+    }
+    Ok(())
+}
+
+fn check_plugin_settings(value: &Value) -> Result<()> {
+    let shape = || {
+        Error::new(Kind::BadSetting, "`forced_plugin_settings` is no map of plugins to maps of plain values")
+            .hint("write `{\"forced_plugin_settings\": {\"auth_manual\": {\"expiration\": 0}}}`")
+    };
+    for (plugin, values) in value.as_object().ok_or_else(shape)? {
+        PluginName::parse(plugin)?;
+        let values = values.as_object().ok_or_else(shape)?;
+        if values.values().any(|v| v.is_array() || v.is_object()) {
+            return Err(shape());
+        }
+    }
+    Ok(())
+}
+
+fn check_depth(name: &str, value: &Value, depth: u32) -> Result<()> {
+    const DEEPEST: u32 = 8;
+    if depth > DEEPEST {
+        return Err(Error::new(Kind::BadSetting, format!("`{name}` is nested more than {DEEPEST} levels deep")));
+    }
+    match value {
+        Value::Array(items) => items.iter().try_for_each(|item| check_depth(name, item, depth + 1)),
+        Value::Object(items) => items.values().try_for_each(|item| check_depth(name, item, depth + 1)),
+        _ => Ok(()),
+    }
+}
+
+/// Lays one set of settings over another: plain values replace, `forced_plugin_settings` are merged name by name.
+pub fn lay_over(below: &mut Map<String, Value>, above: &Map<String, Value>) {
+    for (name, value) in above {
+        match (below.get_mut(name), value) {
+            (Some(Value::Object(plugins)), Value::Object(added)) if name == FORCED_PLUGIN_SETTINGS => {
+                merge_plugins(plugins, added);
+            }
+            _ => {
+                below.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+fn merge_plugins(plugins: &mut Map<String, Value>, added: &Map<String, Value>) {
+    for (plugin, values) in added {
+        match (plugins.get_mut(plugin), values) {
+            (Some(Value::Object(known)), Value::Object(values)) => known.extend(values.clone()),
+            _ => {
+                plugins.insert(plugin.clone(), values.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn what_picks_database_code_or_files_may_not_be_set() {
+        for name in [
+            "dbname", "dbpass", "DBHOST", "dboptions", "dblibrary", "prefix", "dataroot", "dirroot", "wwwroot", "vmoodle",
+            "customscripts", "altcacheconfigpath", "alternative_component_cache", "pathtophp", "pathtodu", "cachedir",
+        ] {
+            assert_eq!(check(&map(json!({ name: "x" }))).unwrap_err().kind(), Kind::BadSetting, "{name}");
+        }
+        assert_eq!(check(&map(json!({"a b": 1}))).unwrap_err().kind(), Kind::BadIdentifier);
+        assert!(check(&map(json!({"theme": "boost", "debug": 0, "forced_plugin_settings": {"auth_manual": {"x": 1}}}))).is_ok());
+        assert!(check(&map(json!({"forced_plugin_settings": {"auth_manual": {"x": [1]}}}))).is_err());
+        assert!(check(&map(json!({"forced_plugin_settings": {"Auth": {"x": 1}}}))).is_err());
+    }
+
+    #[test]
+    fn what_lies_above_wins_name_by_name() {
+        let mut below = map(json!({"theme": "boost", "forced_plugin_settings": {"a": {"x": 1, "y": 1}}}));
+        lay_over(&mut below, &map(json!({"theme": "moove", "forced_plugin_settings": {"a": {"y": 2}, "b": {"z": 3}}})));
+        assert_eq!(
+            Value::Object(below),
+            json!({"theme": "moove", "forced_plugin_settings": {"a": {"x": 1, "y": 2}, "b": {"z": 3}}})
+        );
+    }
+}
