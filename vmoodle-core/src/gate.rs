@@ -110,7 +110,7 @@ impl Gate {
         validates_components: bool,
         cfg: &mut impl Config,
     ) -> Result<Option<Record<'_>>, Refusal> {
-        let Self { settings, control, control_key, farm, reader, passwords, components } = self;
+        let Self { settings, control, control_key, reader, passwords, components, .. } = self;
         reader.update();
         let index = reader.index();
         let outcome = Rules { settings, control_key }.decide(index, caller);
@@ -122,7 +122,6 @@ impl Gate {
                 && control.dirroot.as_deref().is_some_and(|dirroot| components.are_current(*built, dirroot))
         });
         let mut switch = Switch {
-            farm: *farm,
             control_wwwroot: &control.wwwroot,
             dbuser: "",
             dbpass: "",

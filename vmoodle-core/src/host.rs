@@ -290,6 +290,9 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 }
 
 fn normalise_host(raw: &[u8]) -> Result<String> {
+    if let Some(name) = plain_host(raw) {
+        return Ok(name);
+    }
     let bad = |rule: &str| bad_host(raw, rule);
     if raw.is_empty() {
         return Err(bad("it is empty"));
@@ -325,6 +328,30 @@ fn normalise_host(raw: &[u8]) -> Result<String> {
         return Err(bad("its last label is a number and it is no IPv4 address"));
     }
     Ok(name)
+}
+
+/// The common case in one pass: letters, digits, hyphens and dots, no label like `xn--` or `1`. Everything else, right or
+/// wrong, takes the long way.
+fn plain_host(raw: &[u8]) -> Option<String> {
+    let raw = raw.strip_suffix(b".").unwrap_or(raw);
+    if raw.len() > HOST_MAX {
+        return None;
+    }
+    let mut name = Vec::with_capacity(raw.len() + 6);
+    let (mut start, mut letters, mut last) = (0, false, b'.');
+    for (at, byte) in raw.iter().map(u8::to_ascii_lowercase).enumerate() {
+        match byte {
+            b'a'..=b'z' => letters = true,
+            b'0'..=b'9' => {}
+            b'-' if !matches!(last, b'.' | b'-') => {}
+            b'.' if !matches!(last, b'.' | b'-') && at - start <= LABEL_MAX => (start, letters) = (at + 1, false),
+            _ => return None,
+        }
+        name.push(byte);
+        last = byte;
+    }
+    let whole = letters && last != b'-' && raw.len() - start <= LABEL_MAX;
+    if whole { String::from_utf8(name).ok() } else { None }
 }
 
 fn has_ace_label(raw: &[u8]) -> bool {
@@ -525,6 +552,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_short_way_and_the_long_way_agree(raw in "[a-zA-Z0-9._-]{0,30}") {
+            if let Some(name) = plain_host(raw.as_bytes()) {
+                let long = name.split('.').try_for_each(|label| check_label(label.as_bytes()));
+                prop_assert!(long.is_ok() && !has_ace_label(raw.as_bytes()), "{}", raw);
+            }
+        }
+
         #[test]
         fn a_normalised_host_normalises_to_itself(raw in "\\PC{0,40}") {
             if let Ok(host) = HostName::parse(&raw) {

@@ -122,6 +122,9 @@ pub struct Refusal {
 impl Refusal {
     /// The refusal an outcome amounts to; `None` for a tenant and for the control site.
     pub(crate) fn of(outcome: &Outcome<'_>, caller: &Caller<'_>) -> Option<Self> {
+        if matches!(outcome, Outcome::Tenant(_) | Outcome::Control) {
+            return None;
+        }
         let host = asked_for(caller);
         let (error, retry_after) = match outcome {
             Outcome::Tenant(_) | Outcome::Control => return None,

@@ -1,6 +1,5 @@
 //! From a tenant to assignments on `$CFG`, in the order in which they are made. Pure: reads no file, opens no socket.
 
-use crate::farm::FarmId;
 use crate::host::Scheme;
 use crate::index::{Record, SettingRef};
 
@@ -66,7 +65,6 @@ pub trait Config {
 
 /// What a switch needs to know beside the tenant.
 pub(crate) struct Switch<'a> {
-    pub(crate) farm: FarmId,
     pub(crate) control_wwwroot: &'a str,
     pub(crate) dbuser: &'a str,
     pub(crate) dbpass: &'a str,
@@ -90,13 +88,14 @@ impl Switch<'_> {
         cfg.set(Name::Wwwroot, Text(wwwroot));
         cfg.set(Name::Dataroot, Text(tenant.dataroot()));
 
-        let own = self.farm.tenant_prefix(tenant.id());
-        cfg.set(Name::SessionRedisPrefix, Text(&own));
-        cfg.set(Name::SessionMemcachedPrefix, Text(&own));
-        cfg.set(Name::Sessioncookie, Text(own.trim_end_matches('_')));
+        let prefix = tenant.own_prefix();
+        let word = prefix.trim_end_matches('_');
+        cfg.set(Name::SessionRedisPrefix, Text(prefix));
+        cfg.set(Name::SessionMemcachedPrefix, Text(prefix));
+        cfg.set(Name::Sessioncookie, Text(word));
         for folder in FOLDERS {
             if let Some(shared) = cfg.text(folder) {
-                let own = format!("{}/{}", shared.trim_end_matches('/'), own.trim_end_matches('_'));
+                let own = format!("{}/{word}", shared.trim_end_matches('/'));
                 cfg.set(folder, Text(&own));
             }
         }

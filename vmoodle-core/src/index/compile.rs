@@ -130,6 +130,7 @@ fn record(farm: &Farm, tenant: &Tenant, policies: Vec<u32>) -> Record {
         shortname: tenant.shortname.clone(),
         wwwroot: tenant.address.to_string(),
         key: tenant.address.key(),
+        own_prefix: farm.id.tenant_prefix(tenant.id),
         state: state_number(tenant.state),
         mnet: tenant.mnet,
         tags: tenant.tags.clone(),

@@ -113,6 +113,7 @@ pub(super) struct Record {
     pub(super) shortname: String,
     pub(super) wwwroot: String,
     pub(super) key: String,
+    pub(super) own_prefix: String,
     pub(super) state: u8,
     pub(super) mnet: i32,
     pub(super) tags: Vec<String>,

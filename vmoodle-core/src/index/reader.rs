@@ -245,6 +245,8 @@ impl<'a> Record<'a> {
         wwwroot,
         /// Its key.
         key,
+        /// What its keys begin with in stores that tenants share ([`FarmId::tenant_prefix`]).
+        own_prefix,
         /// Moodle's driver.
         dbtype,
         /// The database server.

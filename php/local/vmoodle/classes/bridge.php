@@ -1,0 +1,344 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+namespace local_vmoodle;
+
+/**
+ * The way to the native extension, and the only class that names it: casts values, turns native exceptions into Moodle's.
+ *
+ * The native functions refuse a number that comes as text, and everything that comes from a form or a command line is text.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+final class bridge {
+    /** @var string[] keys of rows and filters that are whole numbers, or null where nothing is given. */
+    private const INTEGERS = ['connections', 'limit', 'mnet', 'offset', 'port', 'sortorder', 'vdbport', 'weight'];
+
+    /** @var string[] keys of rows that are yes or no. */
+    private const BOOLEANS = ['allowshared', 'enabled', 'vdbpersist'];
+
+    /**
+     * Whether the extension is loaded in this PHP.
+     *
+     * @return bool false where no native function can be called
+     */
+    public static function is_available(): bool {
+        return function_exists('\Vmoodle\boot');
+    }
+
+    /**
+     * Whether the native boot ran in this process.
+     *
+     * @return bool false where config.php does not require boot.php, and under PHPUnit and Behat, which boot leaves alone
+     */
+    public static function is_booted(): bool {
+        try {
+            // There is no cheaper question that every site may ask; it takes a microsecond.
+            self::resolve('localhost');
+            return true;
+        } catch (native_exception $exception) {
+            return !in_array($exception->reason, ['extension_missing', 'not_booted'], true);
+        }
+    }
+
+    /**
+     * Whether this process serves the control site, from which the farm is administered.
+     *
+     * @return bool false on a tenant, and false where boot did not run
+     */
+    public static function is_control_site(): bool {
+        return self::is_booted() && self::current() === null;
+    }
+
+    /**
+     * Whether this process serves a tenant, where the plugin does nothing.
+     *
+     * @return bool false on the control site, and false where boot did not run
+     */
+    public static function is_tenant(): bool {
+        return self::is_booted() && self::current() !== null;
+    }
+
+    /**
+     * The extension's version.
+     *
+     * @return string|null null where it is not loaded
+     */
+    public static function version(): ?string {
+        return phpversion('vmoodle') ?: null;
+    }
+
+    /**
+     * The tenant of this process.
+     *
+     * @return array|null its public facts, null on the control site
+     */
+    public static function current(): ?array {
+        return self::call(static fn() => \Vmoodle\current());
+    }
+
+    /**
+     * What boot would decide for a host.
+     *
+     * @param string $host as in the Host header
+     * @param array $server further entries of $_SERVER that count
+     * @return array outcome, key, tenant, location, status
+     */
+    public static function resolve(string $host, array $server = []): array {
+        return self::call(static fn() => \Vmoodle\resolve($host, $server));
+    }
+
+    /**
+     * Rows of the registry, without passwords.
+     *
+     * @param array $filter targets (list of selectors), state, search, limit, offset
+     * @return array list of rows
+     */
+    public static function tenants(array $filter = []): array {
+        return self::call(static fn() => \Vmoodle\tenants(self::cast($filter)));
+    }
+
+    /**
+     * One row of the registry.
+     *
+     * @param string $wwwroot the tenant's address or host
+     * @return array the row, without password
+     */
+    public static function tenant(string $wwwroot): array {
+        return self::call(static fn() => \Vmoodle\tenant($wwwroot));
+    }
+
+    /**
+     * Adds a tenant to the registry and republishes.
+     *
+     * @param array $row values by column name
+     * @return array the new row
+     */
+    public static function tenant_add(array $row): array {
+        return self::call(static fn() => \Vmoodle\tenant_add(self::cast($row)));
+    }
+
+    /**
+     * Changes a tenant's row and republishes.
+     *
+     * @param string $wwwroot the tenant's address or host
+     * @param array $changes new values by column name
+     * @return array the row as it is now
+     */
+    public static function tenant_update(string $wwwroot, array $changes): array {
+        return self::call(static fn() => \Vmoodle\tenant_update($wwwroot, self::cast($changes)));
+    }
+
+    /**
+     * Takes a tenant out of the registry and republishes; its database and files stay.
+     *
+     * @param string $wwwroot the tenant's address or host
+     * @return array the row that was removed
+     */
+    public static function tenant_remove(string $wwwroot): array {
+        return self::call(static fn() => \Vmoodle\tenant_remove($wwwroot));
+    }
+
+    /**
+     * Tries whether a tenant could serve.
+     *
+     * @param array $row values by column name, in the registry or not
+     * @return array list of check, status (ok, warning, error, skipped), detail, hint
+     */
+    public static function tenant_check(array $row): array {
+        return self::call(static fn() => \Vmoodle\tenant_check(self::cast($row)));
+    }
+
+    /**
+     * Adds an alias and republishes.
+     *
+     * @param string $host host name, or *. and a domain
+     * @param string $tenant address or host of the tenant
+     * @return array the alias
+     */
+    public static function alias_add(string $host, string $tenant): array {
+        return self::call(static fn() => \Vmoodle\alias_add($host, $tenant));
+    }
+
+    /**
+     * Changes an alias and republishes.
+     *
+     * @param string $host the alias
+     * @param array $changes host, tenant
+     * @return array the alias as it is now
+     */
+    public static function alias_update(string $host, array $changes): array {
+        return self::call(static fn() => \Vmoodle\alias_update($host, self::cast($changes)));
+    }
+
+    /**
+     * Removes an alias and republishes.
+     *
+     * @param string $host the alias
+     * @return array the alias that was removed
+     */
+    public static function alias_remove(string $host): array {
+        return self::call(static fn() => \Vmoodle\alias_remove($host));
+    }
+
+    /**
+     * Adds a policy and republishes.
+     *
+     * @param array $row values by column name
+     * @return array the policy
+     */
+    public static function policy_add(array $row): array {
+        return self::call(static fn() => \Vmoodle\policy_add(self::cast($row)));
+    }
+
+    /**
+     * Changes a policy and republishes.
+     *
+     * @param string $name the policy
+     * @param array $changes new values by column name
+     * @return array the policy as it is now
+     */
+    public static function policy_update(string $name, array $changes): array {
+        return self::call(static fn() => \Vmoodle\policy_update($name, self::cast($changes)));
+    }
+
+    /**
+     * Removes a policy and republishes.
+     *
+     * @param string $name the policy
+     * @return array the policy that was removed
+     */
+    public static function policy_remove(string $name): array {
+        return self::call(static fn() => \Vmoodle\policy_remove($name));
+    }
+
+    /**
+     * Adds a database server.
+     *
+     * @param array $row values by column name
+     * @return array the server, without password
+     */
+    public static function server_add(array $row): array {
+        return self::call(static fn() => \Vmoodle\server_add(self::cast($row)));
+    }
+
+    /**
+     * Changes a database server.
+     *
+     * @param string $name the server
+     * @param array $changes new values by column name
+     * @return array the server as it is now, without password
+     */
+    public static function server_update(string $name, array $changes): array {
+        return self::call(static fn() => \Vmoodle\server_update($name, self::cast($changes)));
+    }
+
+    /**
+     * Removes a database server from the list; the server itself is not touched.
+     *
+     * @param string $name the server
+     * @return array the server that was removed
+     */
+    public static function server_remove(string $name): array {
+        return self::call(static fn() => \Vmoodle\server_remove($name));
+    }
+
+    /**
+     * Compiles the registry to the index that every request reads.
+     *
+     * @return array generation, tenants, aliases, bytes, path, warnings
+     */
+    public static function publish(): array {
+        return self::call(static fn() => \Vmoodle\publish());
+    }
+
+    /**
+     * Brings this node's index up to the registry's generation.
+     *
+     * @return array as publish(), and changed
+     */
+    public static function index_refresh(): array {
+        return self::call(static fn() => \Vmoodle\index_refresh());
+    }
+
+    /**
+     * How the index of this node is.
+     *
+     * @return array path, state, generation, tenants, bytes, published (epoch or null), message
+     */
+    public static function index_status(): array {
+        return self::call(static fn() => \Vmoodle\index_status());
+    }
+
+    /**
+     * Every error that the extension knows.
+     *
+     * @return array blame, retryable and exception by stable code
+     */
+    public static function error_codes(): array {
+        return self::call(static fn() => \Vmoodle\error_codes());
+    }
+
+    /**
+     * Makes a native call.
+     *
+     * @param callable $native the call
+     * @return mixed what it returns
+     * @throws native_exception when the extension is missing or throws
+     */
+    private static function call(callable $native) {
+        if (!self::is_available()) {
+            throw native_exception::missing();
+        }
+        try {
+            return $native();
+        } catch (\Vmoodle\Exception $exception) {
+            throw new native_exception(
+                $exception->getReason(),
+                $exception->getMessage(),
+                $exception->getHint(),
+                $exception->getTenant(),
+                $exception->isRetryable() ? native_exception::RETRYABLE : native_exception::FINAL
+            );
+        }
+    }
+
+    /**
+     * Gives numbers and yes/no values their type.
+     *
+     * @param array $values text or typed values by name
+     * @return array the same, typed
+     */
+    private static function cast(array $values): array {
+        foreach ($values as $key => $value) {
+            if ($value === []) {
+                // An empty array does not tell whether it is a list or a map; null is the empty one of either.
+                $values[$key] = null;
+            }
+            if (!is_string($value)) {
+                continue;
+            }
+            if (in_array($key, self::INTEGERS, true) && ($value === '' || preg_match('/^-?\d+$/', $value))) {
+                $values[$key] = $value === '' ? null : (int)$value;
+            } else if (in_array($key, self::BOOLEANS, true)) {
+                $values[$key] = filter_var($value, FILTER_VALIDATE_BOOLEAN, FILTER_NULL_ON_FAILURE) ?? $value;
+            }
+        }
+        return $values;
+    }
+}

@@ -1,0 +1,330 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+namespace local_vmoodle\local;
+
+use local_vmoodle\bridge;
+use local_vmoodle\native_exception;
+
+/**
+ * What all scripts of the plugin share: one table of options, help, exit codes, output as text or JSON, errors.
+ *
+ * Moodle's own cli_get_params() keeps only the last of a repeated option, and --set and --targets may be repeated.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+final class cli {
+    /** @var int everything was done. */
+    public const DONE = 0;
+
+    /** @var int it could not be run, or failed as a whole. */
+    public const FAILED = 1;
+
+    /** @var int some tenants were done and some were not. */
+    public const PARTLY = 2;
+
+    /** @var array every option: kind (flag, text, whole, list) and default; the string clioption_NAME explains it. */
+    private const OPTIONS = [
+        'add' => ['flag', false],
+        'alias-add' => ['text', null],
+        'alias-remove' => ['text', null],
+        'aliases' => ['flag', false],
+        'check' => ['text', null],
+        'concurrency' => ['whole', 2],
+        'follow' => ['flag', false],
+        'help' => ['flag', false],
+        'interval' => ['whole', 2],
+        'json' => ['flag', false],
+        'limit' => ['whole', null],
+        'list' => ['flag', false],
+        'no-components' => ['flag', false],
+        'offset' => ['whole', null],
+        'password-stdin' => ['flag', false],
+        'plan' => ['flag', false],
+        'remove' => ['text', null],
+        'search' => ['text', null],
+        'set' => ['list', []],
+        'skip-control' => ['flag', false],
+        'state' => ['text', null],
+        'targets' => ['list', []],
+        'tenant' => ['text', null],
+        'time-limit' => ['whole', 1800],
+        'update' => ['text', null],
+    ];
+
+    /** @var array the options of each script, in the order of its help. */
+    private const SCRIPTS = [
+        'publish' => ['follow', 'interval', 'no-components', 'json', 'help'],
+        'tenants' => ['list', 'targets', 'state', 'search', 'limit', 'offset', 'add', 'update', 'set', 'password-stdin', 'remove',
+            'check', 'aliases', 'alias-add', 'tenant', 'alias-remove', 'json', 'help'],
+        'upgrade_all' => ['plan', 'targets', 'skip-control', 'concurrency', 'time-limit', 'json', 'help'],
+    ];
+
+    /** @var array value by option name. */
+    private array $options = [];
+
+    /**
+     * Reads the command line.
+     *
+     * @param string $script a key of SCRIPTS
+     * @param string[] $arguments the command line without the script's name
+     */
+    public function __construct(
+        /** @var string a key of SCRIPTS. */
+        private readonly string $script,
+        array $arguments
+    ) {
+        foreach (self::SCRIPTS[$script] as $name) {
+            $this->options[$name] = self::OPTIONS[$name][1];
+        }
+        foreach ($arguments as $argument) {
+            $this->read($argument === '-h' ? '--help' : $argument);
+        }
+    }
+
+    /**
+     * Runs a script.
+     *
+     * @param string $script a key of SCRIPTS
+     * @param callable $action takes the options, returns the exit code
+     * @return int the exit code
+     */
+    public static function main(string $script, callable $action): int {
+        $arguments = array_slice($_SERVER['argv'], 1);
+        $asjson = in_array('--json', $arguments, true);
+        try {
+            $cli = new self($script, $arguments);
+            if ($cli->option('help')) {
+                self::line($cli->help());
+                return self::DONE;
+            }
+            self::require_control_site();
+            return $action($cli);
+        } catch (\moodle_exception $exception) {
+            self::problem($exception, $asjson);
+            return self::FAILED;
+        }
+    }
+
+    /**
+     * The value of an option.
+     *
+     * @param string $name an option of this script
+     * @return mixed bool, ?string, ?int or list of strings, by the option's kind
+     */
+    public function option(string $name) {
+        return $this->options[$name];
+    }
+
+    /**
+     * The chosen tenants: --targets may be repeated, and hold several selectors with commas between.
+     *
+     * A regular expression stands alone, because it may hold commas itself.
+     *
+     * @return string[] selectors, none when nothing was chosen
+     */
+    public function targets(): array {
+        $selectors = [];
+        foreach ($this->options['targets'] as $value) {
+            $parts = str_starts_with(ltrim($value, '!'), '/') ? [$value] : explode(',', $value);
+            array_push($selectors, ...array_filter(array_map('trim', $parts), 'strlen'));
+        }
+        return $selectors;
+    }
+
+    /**
+     * The values given with --set=column=value.
+     *
+     * @return array text by column; secrets are refused, because every user of the machine can read a command line
+     */
+    public function assignments(): array {
+        $values = [];
+        foreach ($this->options['set'] as $assignment) {
+            $parts = explode('=', $assignment, 2);
+            if (count($parts) < 2 || $parts[0] === '') {
+                throw new \moodle_exception('clibadset', 'local_vmoodle', '', $assignment);
+            }
+            if ($parts[0] === 'vdbpass') {
+                throw new \moodle_exception('clinopassword', 'local_vmoodle');
+            }
+            $values[$parts[0]] = $parts[1];
+        }
+        return $values;
+    }
+
+    /**
+     * The database password of a tenant, from the environment or from standard input.
+     *
+     * @return string|null null when none was given
+     */
+    public function password(): ?string {
+        if ($this->options['password-stdin']) {
+            return rtrim((string)fgets(STDIN), "\r\n");
+        }
+        $password = getenv('VMOODLE_DBPASS');
+        return $password === false ? null : $password;
+    }
+
+    /**
+     * Prints a result: JSON with --json, else by a function.
+     *
+     * @param array $data the result
+     * @param callable $print takes the result and prints it for a person
+     */
+    public function result(array $data, callable $print): void {
+        if ($this->options['json']) {
+            self::line(self::json($data));
+        } else {
+            $print($data);
+        }
+    }
+
+    /**
+     * Prints rows in columns.
+     *
+     * @param string[] $headings heading by key
+     * @param array[] $rows values by key
+     */
+    public static function table(array $headings, array $rows): void {
+        array_unshift($rows, $headings);
+        $widths = array_fill_keys(array_keys($headings), 0);
+        foreach ($rows as $row) {
+            foreach ($widths as $key => $width) {
+                $widths[$key] = max($width, mb_strwidth((string)($row[$key] ?? '')));
+            }
+        }
+        foreach ($rows as $row) {
+            $text = '';
+            foreach ($widths as $key => $width) {
+                $cell = (string)($row[$key] ?? '');
+                $text .= $cell . str_repeat(' ', $width - mb_strwidth($cell) + 2);
+            }
+            self::line(rtrim($text));
+        }
+    }
+
+    /**
+     * Prints a line.
+     *
+     * @param string $text without line end
+     */
+    public static function line(string $text): void {
+        fwrite(STDOUT, $text . PHP_EOL);
+    }
+
+    /**
+     * Prints a line that is not part of the result: progress, warnings.
+     *
+     * @param string $text without line end
+     */
+    public static function note(string $text): void {
+        fwrite(STDERR, $text . PHP_EOL);
+    }
+
+    /**
+     * Prints an error, and the way out where one is known.
+     *
+     * @param \moodle_exception $exception the error
+     * @param bool $asjson as one JSON object
+     */
+    public static function problem(\moodle_exception $exception, bool $asjson): void {
+        $native = $exception instanceof native_exception;
+        if ($asjson) {
+            self::note(self::json(['error' => [
+                'code' => $native ? $exception->reason : $exception->errorcode,
+                'message' => $exception->getMessage(),
+                'hint' => $native ? $exception->hint : null,
+                'tenant' => $native ? $exception->tenant : null,
+                'retryable' => $native && $exception->retry === native_exception::RETRYABLE,
+            ]]));
+            return;
+        }
+        self::note(get_string('clierror', 'local_vmoodle', $exception->getMessage()));
+        if ($native && (string)$exception->hint !== '' && !str_contains($exception->native, $exception->hint)) {
+            self::note(get_string('clihint', 'local_vmoodle', $exception->hint));
+        }
+    }
+
+    /**
+     * A value as one line of JSON.
+     *
+     * @param array $data the value
+     * @return string without line end
+     */
+    public static function json(array $data): string {
+        return json_encode($data, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE);
+    }
+
+    /**
+     * Reads one argument.
+     *
+     * @param string $argument as typed
+     */
+    private function read(string $argument): void {
+        [$name, $value] = array_pad(explode('=', $argument, 2), 2, null);
+        $name = str_starts_with($name, '--') ? substr($name, 2) : '';
+        if (!in_array($name, self::SCRIPTS[$this->script], true)) {
+            throw new \moodle_exception('cliunknown', 'local_vmoodle', '', $argument);
+        }
+        $kind = self::OPTIONS[$name][0];
+        if (($kind === 'flag') !== ($value === null) && $name !== 'check') {
+            throw new \moodle_exception('clibadvalue', 'local_vmoodle', '', $argument);
+        }
+        if ($kind === 'whole') {
+            if (!preg_match('/^\d{1,9}$/', $value)) {
+                throw new \moodle_exception('clibadvalue', 'local_vmoodle', '', $argument);
+            }
+            $value = (int)$value;
+        }
+        if ($kind === 'list') {
+            $this->options[$name][] = $value;
+        } else {
+            $this->options[$name] = $kind === 'flag' ? true : $value ?? '';
+        }
+    }
+
+    /**
+     * The script's help.
+     *
+     * @return string several lines
+     */
+    private function help(): string {
+        $lines = [get_string('cli_' . $this->script, 'local_vmoodle'), '', get_string('clioptions', 'local_vmoodle')];
+        foreach (self::SCRIPTS[$this->script] as $name) {
+            $value = ['flag' => '', 'text' => '=...', 'whole' => '=N', 'list' => '=...'][self::OPTIONS[$name][0]];
+            $text = get_string('clioption_' . str_replace('-', '', $name), 'local_vmoodle');
+            $lines[] = sprintf('  --%-20s %s', $name . $value, $text);
+        }
+        return implode(PHP_EOL, $lines);
+    }
+
+    /**
+     * Stops a script that does not run on the control site.
+     */
+    private static function require_control_site(): void {
+        if (!bridge::is_available()) {
+            throw native_exception::missing();
+        }
+        if (!bridge::is_booted()) {
+            throw new native_exception('not_booted', get_string('hookmissing', 'local_vmoodle'));
+        }
+        if (bridge::is_tenant()) {
+            throw native_exception::not_control_site();
+        }
+    }
+}

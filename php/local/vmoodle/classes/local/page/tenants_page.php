@@ -1,0 +1,90 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+namespace local_vmoodle\local\page;
+
+use local_vmoodle\bridge;
+use local_vmoodle\local\publisher;
+use local_vmoodle\native_exception;
+use local_vmoodle\output\tenant_list;
+
+/**
+ * The page index.php: the tenants of the farm and the state of the index.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+final class tenants_page {
+    /** @var int tenants on one page. */
+    private const PAGE_SIZE = 50;
+
+    /** @var string where the page is. */
+    private const URL = '/local/vmoodle/index.php';
+
+    /**
+     * Lets only those in who may, and only on the control site.
+     *
+     * @throws native_exception on a tenant or without boot
+     */
+    public static function require_access(): void {
+        require_capability('local/vmoodle:managevmoodles', \context_system::instance());
+        if (!bridge::is_available()) {
+            throw native_exception::missing();
+        }
+        if (!bridge::is_booted()) {
+            throw new native_exception('not_booted', get_string('hookmissing', 'local_vmoodle'));
+        }
+        if (bridge::is_tenant()) {
+            throw native_exception::not_control_site();
+        }
+        admin_externalpage_setup('local_vmoodle_tenants');
+    }
+
+    /**
+     * Publishes when the button was pressed, and comes back to the page.
+     *
+     * @param string $action publish, or nothing
+     */
+    public static function process(string $action): void {
+        if ($action !== 'publish' || ($_SERVER['REQUEST_METHOD'] ?? '') !== 'POST') {
+            return;
+        }
+        require_sesskey();
+        try {
+            $result = publisher::publish_all();
+            $message = get_string('published', 'local_vmoodle', array_map('strval', array_filter($result, 'is_scalar')));
+            $type = \core\output\notification::NOTIFY_SUCCESS;
+        } catch (\moodle_exception $exception) {
+            $message = $exception->getMessage();
+            $type = \core\output\notification::NOTIFY_ERROR;
+        }
+        redirect(new \moodle_url(self::URL), s($message), null, $type);
+    }
+
+    /**
+     * Reads what the page shows.
+     *
+     * @param int $page number of the page, from 0
+     * @return tenant_list to be rendered
+     */
+    public static function content(int $page): tenant_list {
+        global $DB;
+        $rows = bridge::tenants(['limit' => self::PAGE_SIZE, 'offset' => $page * self::PAGE_SIZE]);
+        $paging = new \paging_bar($DB->count_records('local_vmoodle'), $page, self::PAGE_SIZE, new \moodle_url(self::URL));
+        return new tenant_list($rows, bridge::index_status(), publisher::registry_generation(), $paging);
+    }
+}

@@ -1,0 +1,132 @@
+//! The table `local_vmoodle_policy`: settings enforced on the tenants that a selector names.
+
+use serde_json::{Map, Value, json};
+
+use super::farm::{now, or_taken};
+use super::fields::{Fields, bad, parse_map, parse_targets};
+use super::session::Session;
+use crate::db::{Db, Param, Row, Sql};
+use crate::error::{Error, Kind, Result};
+use crate::farm::Policy;
+use crate::host::escape;
+use crate::overrides;
+use crate::targets::Targets;
+
+const TABLE: &str = "local_vmoodle_policy";
+const KNOWN: &[&str] = &["name", "targets", "settings", "enabled", "sortorder"];
+const KEPT: &[&str] = &["id", "timecreated", "timemodified"];
+
+/// The rows that count, the lowest first.
+pub(super) async fn enabled(db: &mut Db) -> Result<Vec<Row>> {
+    Ok(db.fetch("SELECT * FROM {local_vmoodle_policy} WHERE enabled = 1 ORDER BY sortorder, id", &[]).await?)
+}
+
+/// Reads a row.
+pub(super) fn policy(row: &Row) -> Result<Policy> {
+    let settings = parse_map(row.text("settings").unwrap_or_default())
+        .ok_or_else(|| Error::new(Kind::BadParameter, "`settings` is no JSON object"))?;
+    overrides::check(&settings)?;
+    let targets = parse_targets(row.text("targets").unwrap_or_default());
+    if targets.is_empty() {
+        return Err(Error::new(Kind::BadParameter, "`targets` is empty").hint("use `any` for all tenants"));
+    }
+    Ok(Policy { name: row.text("name").unwrap_or_default().to_owned(), targets: Targets::parse(&targets)?, settings })
+}
+
+impl Session<'_> {
+    /// Adds a policy: `name`, `targets`, `settings`; `enabled` (yes), `sortorder` (0).
+    pub async fn policy_add(&mut self, values: &Map<String, Value>) -> Result<Map<String, Value>> {
+        let mut columns = columns(values)?;
+        for (required, given) in [("name", "name"), ("targets", "targets"), ("settings", "settings")] {
+            if !columns.iter().any(|(column, _)| *column == given) {
+                return Err(bad(required, "it must be given"));
+            }
+        }
+        columns.push(("timecreated", now().into()));
+        let name = text_of(&columns, "name");
+        let (names, params): (Vec<&'static str>, Vec<Param>) = columns.into_iter().unzip();
+        let id = self.db.insert(Sql::insert(TABLE, &names), &params).await;
+        let id = id.map_err(|fault| or_taken(fault, Kind::NameTaken, || taken(&name)))?;
+        self.policy_written(id).await
+    }
+
+    /// Changes a policy.
+    pub async fn policy_update(&mut self, name: &str, changes: &Map<String, Value>) -> Result<Map<String, Value>> {
+        let columns = columns(changes)?;
+        let id = self.policy_row(name).await?.int("id").unwrap_or(0);
+        let new_name = text_of(&columns, "name");
+        let (names, mut params): (Vec<&'static str>, Vec<Param>) = columns.into_iter().unzip();
+        params.push(id.into());
+        let done = self.db.execute(Sql::update(TABLE, &names), &params).await;
+        done.map_err(|fault| or_taken(fault, Kind::NameTaken, || taken(&new_name)))?;
+        self.policy_written(id).await
+    }
+
+    /// Removes a policy; gives it as it was.
+    pub async fn policy_remove(&mut self, name: &str) -> Result<Map<String, Value>> {
+        let row = self.policy_row(name).await?;
+        self.db.execute("DELETE FROM {local_vmoodle_policy} WHERE id = ?", &[row.int("id").into()]).await?;
+        self.reload_policies().await?;
+        Ok(shown(&row))
+    }
+
+    /// Reads back what was written: as a whole it must be a policy.
+    async fn policy_written(&mut self, id: i64) -> Result<Map<String, Value>> {
+        let row = self.db.fetch_one("SELECT * FROM {local_vmoodle_policy} WHERE id = ?", &[id.into()]).await?;
+        let row = row.ok_or_else(|| Error::new(Kind::Internal, "a policy just written is not there"))?;
+        policy(&row)?;
+        self.reload_policies().await?;
+        Ok(shown(&row))
+    }
+
+    async fn policy_row(&mut self, name: &str) -> Result<Row> {
+        let row = self.db.fetch_one("SELECT * FROM {local_vmoodle_policy} WHERE name = ?", &[name.into()]).await?;
+        row.ok_or_else(|| Error::new(Kind::PolicyNotFound, format!("no policy has the name `{}`", escape(name))))
+    }
+}
+
+fn columns(values: &Map<String, Value>) -> Result<Vec<(&'static str, Param)>> {
+    let fields = Fields::new(values, KNOWN, KEPT)?;
+    let mut columns: Vec<(&'static str, Param)> = vec![("timemodified", now().into())];
+    if let Some(name) = fields.name("name", 100)? {
+        columns.push(("name", name.into()));
+    }
+    if let Some(targets) = fields.words("targets", parse_targets)? {
+        Targets::parse(&targets)?;
+        columns.push(("targets", json!(targets).to_string().into()));
+    }
+    if let Some(settings) = fields.map("settings")? {
+        overrides::check(&settings)?;
+        columns.push(("settings", Value::Object(settings).to_string().into()));
+    }
+    if let Some(enabled) = fields.flag("enabled")? {
+        columns.push(("enabled", enabled.into()));
+    }
+    if fields.has("sortorder") {
+        columns.push(("sortorder", fields.int("sortorder", 0..=999_999_999)?.unwrap_or(0).into()));
+    }
+    Ok(columns)
+}
+
+fn text_of(columns: &[(&'static str, Param)], name: &str) -> String {
+    match columns.iter().find(|(column, _)| *column == name) {
+        Some((_, Param::Text(Some(text)))) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+fn taken(name: &str) -> String {
+    format!("a policy has the name `{}` already", escape(name))
+}
+
+fn shown(row: &Row) -> Map<String, Value> {
+    let text = |column| row.text(column).unwrap_or_default();
+    let mut shown = Map::new();
+    for column in ["id", "enabled", "sortorder", "timecreated", "timemodified"] {
+        shown.insert(column.into(), json!(row.int(column)));
+    }
+    shown.insert("name".into(), json!(text("name")));
+    shown.insert("targets".into(), json!(parse_targets(text("targets"))));
+    shown.insert("settings".into(), parse_map(text("settings")).map_or(Value::Null, Value::Object));
+    shown
+}

@@ -1,0 +1,280 @@
+//! `Vmoodle\boot` and what follows from it in one request: `current`, `resolve`, the control site's credentials.
+
+use std::cell::{Cell, RefCell};
+use std::os::unix::ffi::OsStringExt;
+
+use ext_php_rs::boxed::ZBox;
+use ext_php_rs::prelude::*;
+use ext_php_rs::types::{ZendHashTable, ZendObject, ZendStr, Zval};
+use serde_json::Value;
+use vmoodle_core::console::Console;
+use vmoodle_core::control::{ControlDatabase, ControlSite};
+use vmoodle_core::gate::{ControlFacts, Gate};
+use vmoodle_core::host::SiteAddress;
+use vmoodle_core::ident::{DbName, Prefix};
+use vmoodle_core::resolve::{Caller, Outcome, RequestFacts};
+use vmoodle_core::secret::Secret;
+use vmoodle_core::settings::Settings;
+use vmoodle_core::switch::Name;
+use vmoodle_core::tenant::Engine;
+use vmoodle_core::{Error, Kind, Result};
+
+use crate::cfg::Cfg;
+use crate::error::{codes, refused, thrown};
+use crate::names::Own;
+use crate::request;
+use crate::settings::{append_raw, given};
+use crate::shape::{array, shared, to_map, value};
+
+/// The gate of a farm in this worker, and what it was made from.
+struct Opened {
+    raw: Vec<u8>,
+    control: ControlFacts,
+    dataroot: String,
+    gate: Gate,
+}
+
+/// What this request became.
+enum Booted {
+    /// The control site; its credentials were taken down before anybody could change `$CFG`.
+    Control(Result<Box<Console>>),
+    /// A tenant: its public facts.
+    Tenant(Zval),
+}
+
+thread_local! {
+    /// The farms this worker has served: one, unless several config.php share a pool.
+    static GATES: RefCell<Vec<Opened>> = const { RefCell::new(Vec::new()) };
+    /// Which of them the request is for.
+    static LAST: Cell<Option<usize>> = const { Cell::new(None) };
+    static BOOTED: RefCell<Option<Booted>> = const { RefCell::new(None) };
+}
+
+/// How many farms a worker remembers.
+const GATES_KEPT: usize = 16;
+
+pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
+    module
+        .function(wrap_function!(vmoodle_boot))
+        .function(wrap_function!(vmoodle_current))
+        .function(wrap_function!(vmoodle_resolve))
+        .function(wrap_function!(vmoodle_error_codes))
+}
+
+/// Forgets the request; its PHP values must go before PHP frees the request's memory.
+pub(crate) fn forget_request() {
+    BOOTED.take();
+    LAST.take();
+}
+
+/// Rows for phpinfo(): each farm's index.
+pub(crate) fn shown() -> Vec<(String, String)> {
+    GATES.with_borrow_mut(|gates| {
+        let row = |opened: &mut Opened| {
+            let name = format!("Index of {}", opened.control.wwwroot);
+            let (index, alarm) = opened.gate.index();
+            let mut shown = index.map_or_else(
+                || "none".to_owned(),
+                |index| format!("generation {}, {} tenants", index.generation(), index.tenants()),
+            );
+            if let Some(alarm) = alarm {
+                shown = format!("{shown}; {alarm}");
+            }
+            (name, shown)
+        };
+        gates.iter_mut().map(row).collect()
+    })
+}
+
+/// Switches `$cfg` to the site that the request is for.
+#[php_function]
+#[php(name = "Vmoodle\\boot")]
+pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHashTable>>> {
+    forget_request();
+    let mut cfg = Cfg(cfg);
+    let own = cfg.read(Own::Vmoodle);
+    if own.is_some() {
+        // It may hold a password.
+        cfg.take_away(Own::Vmoodle);
+    }
+    let command_line = request::is_command_line();
+    if is_under_test(&cfg, command_line) {
+        return Ok(None);
+    }
+    let validates = request::is_true("CACHE_DISABLE_ALL") || request::is_true("IGNORE_COMPONENT_CACHE");
+    let named = if command_line { named_site() } else { None };
+    let caller = if command_line {
+        Caller::CommandLine(named.as_deref())
+    } else {
+        Caller::Web(request::server().map(request::facts).unwrap_or_default())
+    };
+    with_gate(&mut cfg, own.as_ref(), |opened, cfg| {
+        let booted = opened.gate.boot(&caller, validates, cfg).map_err(|refusal| refused(&refusal))?;
+        if let Some(tenant) = booted {
+            let facts = value(crate::shape::facts(tenant));
+            let given = shared(&facts);
+            BOOTED.set(Some(Booted::Tenant(facts)));
+            return Ok(given);
+        }
+        let site = control_site(cfg, opened);
+        BOOTED.set(Some(Booted::Control(site.map(|site| Box::new(Console::new(site))))));
+        Ok(None)
+    })
+}
+
+/// The tenant of this request; null on the control site and before `boot`.
+#[php_function]
+#[php(name = "Vmoodle\\current")]
+pub(crate) fn vmoodle_current() -> Option<ZBox<ZendHashTable>> {
+    BOOTED.with_borrow(|booted| match booted {
+        Some(Booted::Tenant(facts)) => shared(facts),
+        _ => None,
+    })
+}
+
+/// What `boot` would decide for a host, without switching.
+///
+/// `$server` may hold further entries of `$_SERVER`, such as `REQUEST_URI`.
+#[php_function]
+#[php(name = "Vmoodle\\resolve", optional = "server")]
+pub(crate) fn vmoodle_resolve(host: &Zval, server: Option<&ZendHashTable>) -> PhpResult<ZBox<ZendHashTable>> {
+    let host = host.zend_str().map(ZendStr::as_bytes).ok_or_else(|| {
+        thrown(&Error::new(Kind::BadParameter, "the host must be a text"))
+    })?;
+    let facts = RequestFacts { host: Some(host), ..server.map(request::facts).unwrap_or_default() };
+    let place = LAST.get().ok_or_else(|| thrown(&not_booted()))?;
+    GATES.with_borrow_mut(|gates| {
+        let gate = &mut gates[place].gate;
+        let key = gate.requested_key(&facts).ok();
+        let outcome = gate.resolve(&Caller::Web(facts));
+        let location = match &outcome {
+            Outcome::Redirect { location, .. } => Some(location.as_str()),
+            _ => None,
+        };
+        Ok(array([
+            ("outcome", value(outcome.word())),
+            ("status", value(i64::from(outcome.status()))),
+            ("key", value(key)),
+            ("location", value(location)),
+            ("tenant", value(outcome.tenant().map(crate::shape::facts))),
+        ]))
+    })
+}
+
+/// Every error code with whose fault it is, whether to try again, and its exception.
+#[php_function]
+#[php(name = "Vmoodle\\error_codes")]
+pub(crate) fn vmoodle_error_codes() -> ZBox<ZendHashTable> {
+    codes()
+}
+
+/// Runs with the console of the control site; refuses where this process is not it.
+pub(crate) fn with_console<T>(run: impl FnOnce(&Console) -> Result<T>) -> PhpResult<T> {
+    BOOTED.with_borrow(|booted| match booted {
+        Some(Booted::Control(Ok(console))) => run(console).map_err(|e| thrown(&e)),
+        Some(Booted::Control(Err(error))) => Err(thrown(error)),
+        Some(Booted::Tenant(_)) => Err(thrown(
+            &Error::new(Kind::NotControlSite, "this process serves a tenant; only the control site pilots the farm")
+                .hint("run it without `VMOODLE_HOST`, or open the control site's address"),
+        )),
+        None => Err(thrown(&not_booted())),
+    })
+}
+
+fn not_booted() -> Error {
+    Error::new(Kind::NotBooted, "`Vmoodle\\boot` did not run in this process")
+        .hint("require `local/vmoodle/boot.php` in config.php, before `lib/setup.php`")
+}
+
+/// Finds or makes the gate of this farm. A worker that serves several farms keeps them apart by all that was given.
+fn with_gate<T>(cfg: &mut Cfg<'_>, own: Option<&Zval>, run: impl FnOnce(&mut Opened, &mut Cfg<'_>) -> PhpResult<T>) -> PhpResult<T> {
+    let own = own.and_then(Zval::array);
+    let raw = raw_bytes(cfg, own);
+    GATES.with_borrow_mut(|gates| {
+        let known = raw.as_ref().and_then(|raw| gates.iter().position(|opened| opened.raw == *raw));
+        let place = match known {
+            Some(place) => place,
+            None => {
+                let opened = open(cfg, own, raw.unwrap_or_default()).map_err(|e| refused(&e.into()))?;
+                if gates.len() >= GATES_KEPT {
+                    gates.clear();
+                }
+                gates.push(opened);
+                gates.len() - 1
+            }
+        };
+        LAST.set(Some(place));
+        run(&mut gates[place], cfg)
+    })
+}
+
+/// Everything a gate is made from, as bytes; `None` where `$CFG->vmoodle` holds what no setting can be.
+fn raw_bytes(cfg: &Cfg<'_>, own: Option<&ZendHashTable>) -> Option<Vec<u8>> {
+    let mut raw = Vec::with_capacity(512);
+    for name in [Name::Wwwroot, Name::Dbname, Name::Prefix, Name::Dataroot] {
+        cfg.append_text(name, &mut raw);
+    }
+    cfg.append_text(Own::Dirroot, &mut raw);
+    append_raw(own, &mut raw).then_some(raw)
+}
+
+fn open(cfg: &Cfg<'_>, own: Option<&ZendHashTable>, raw: Vec<u8>) -> Result<Opened> {
+    let text = |name: Name| cfg.read_text(name).unwrap_or_default();
+    let control = ControlFacts {
+        wwwroot: text(Name::Wwwroot),
+        dbname: text(Name::Dbname),
+        prefix: text(Name::Prefix),
+        dirroot: cfg.read_text(Own::Dirroot),
+    };
+    let dataroot = text(Name::Dataroot);
+    let gate = Gate::new(control.clone(), Settings::new(given(own)?, &dataroot)?)?;
+    Ok(Opened { raw, control, dataroot, gate })
+}
+
+/// Moodle's own test runs bring their own database and files (lib/phpunit/bootstrap.php, lib/behat/lib.php).
+fn is_under_test(cfg: &Cfg<'_>, command_line: bool) -> bool {
+    if command_line {
+        return ["PHPUNIT_TEST", "PHPUNIT_UTIL", "BEHAT_UTIL", "BEHAT_TEST"].into_iter().any(request::is_true);
+    }
+    let Some(behat) = cfg.read_text(Own::BehatWwwroot).and_then(|text| SiteAddress::parse(&text).ok()) else {
+        return false;
+    };
+    let host = request::server().and_then(|server| server.get("HTTP_HOST")).and_then(Zval::string);
+    host.is_some_and(|host| SiteAddress::parse(&format!("http://{host}{}", behat.path())).is_ok_and(|a| a.key() == behat.key()))
+}
+
+/// The site that a command line names: `CLI_VMOODLE_OVERRIDE` before `VMOODLE_HOST`. The original's scripts set the
+/// constant to `true` for the control site.
+fn named_site() -> Option<Vec<u8>> {
+    if let Some(site) = request::constant("CLI_VMOODLE_OVERRIDE") {
+        return if site.is_true() { None } else { Some(site.coerce_to_string().unwrap_or_default().into_bytes()) };
+    }
+    std::env::var_os("VMOODLE_HOST").map(std::ffi::OsString::into_vec)
+}
+
+fn control_site(cfg: &Cfg<'_>, opened: &Opened) -> Result<ControlSite> {
+    let text = |name: Name| cfg.read_text(name).unwrap_or_default();
+    let options = cfg.read(Name::Dboptions).and_then(|value| value.array().map(to_map)).transpose()?.unwrap_or_default();
+    let option = |name: &str| options.get(name).and_then(|value| match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    Ok(ControlSite {
+        database: ControlDatabase {
+            engine: Engine::parse_vdbtype(&text(Name::Dbtype))?,
+            host: text(Name::Dbhost),
+            port: option("dbport").and_then(|port| port.parse().ok()),
+            socket: option("dbsocket").filter(|socket| socket.starts_with('/')),
+            database: DbName::parse(&opened.control.dbname)?,
+            user: text(Name::Dbuser),
+            password: Secret::new(text(Name::Dbpass)),
+            options: options.clone(),
+        },
+        prefix: Prefix::parse(&opened.control.prefix)?,
+        address: SiteAddress::parse(&opened.control.wwwroot)?,
+        dataroot: opened.dataroot.clone(),
+        dirroot: opened.control.dirroot.clone().unwrap_or_default(),
+        settings: opened.gate.settings().clone(),
+    })
+}

@@ -1,0 +1,151 @@
+//! Core values to PHP values and back; the only file that builds arrays.
+
+use std::ptr;
+
+use ext_php_rs::boxed::ZBox;
+use ext_php_rs::convert::IntoZval;
+use ext_php_rs::types::{ZendHashTable, Zval};
+use serde_json::{Map, Number, Value};
+use vmoodle_core::index::{Record, SettingRef};
+use vmoodle_core::{Error, Kind, Result};
+
+use crate::names::{Interned, Own};
+
+/// How deep PHP arrays may be nested.
+const DEEPEST: u32 = 16;
+
+/// A PHP array of names and values.
+pub(crate) fn array<const N: usize>(entries: [(&str, Zval); N]) -> ZBox<ZendHashTable> {
+    let mut table = ZendHashTable::with_capacity(u32::try_from(N).unwrap_or_default());
+    for (name, value) in entries {
+        // Only a name with a zero byte or a full table could be refused.
+        let _ = table.insert(name, value);
+    }
+    table
+}
+
+/// Any value that PHP knows.
+pub(crate) fn value(of: impl IntoZval) -> Zval {
+    of.into_zval(false).unwrap_or_else(|_| Zval::null())
+}
+
+/// What the public may know of a tenant: the array that `boot` and `current` give.
+///
+/// Its keys are the same in every request, so they are made once per process.
+pub(crate) fn facts(tenant: Record<'_>) -> ZBox<ZendHashTable> {
+    let mut facts = ZendHashTable::with_capacity(10);
+    let mut put = |name: Own, value: Zval| Interned::from(name).put(&mut facts, value);
+    put(Own::Id, value(i64::from(tenant.id().0)));
+    put(Own::FactName, value(tenant.name()));
+    put(Own::Shortname, value(tenant.shortname()));
+    put(Own::Wwwroot, value(tenant.wwwroot()));
+    put(Own::Key, value(tenant.key()));
+    put(Own::State, value(tenant.state().word()));
+    put(Own::Mnet, value(i64::from(tenant.mnet())));
+    put(Own::Tags, value(list(tenant.tags().map(value))));
+    put(Own::Cacheprefix, value(tenant.own_prefix()));
+    put(Own::Generation, value(i64::try_from(tenant.generation()).unwrap_or(i64::MAX)));
+    facts
+}
+
+/// The array in a value once more, shared and not copied: PHP parts it from ours when somebody writes to it.
+pub(crate) fn shared(value: &Zval) -> Option<ZBox<ZendHashTable>> {
+    let table = ptr::from_ref(value.array()?).cast_mut();
+    // SAFETY: the table is alive and counted; the new box owns the reference that is added here.
+    unsafe {
+        (*table).gc.refcount += 1;
+        Some(ZBox::from_raw(table))
+    }
+}
+
+/// A setting of the index as a PHP value.
+pub(crate) fn setting(setting: SettingRef<'_>) -> Zval {
+    match setting {
+        SettingRef::Null => Zval::null(),
+        SettingRef::Bool(b) => value(b),
+        SettingRef::Int(i) => value(i),
+        SettingRef::Float(f) => value(f),
+        SettingRef::Text(text) => value(text),
+        SettingRef::List(list) => {
+            let mut table = ZendHashTable::new();
+            for one in list.iter() {
+                let _ = table.push(self::setting(one));
+            }
+            value(table)
+        }
+        SettingRef::Map(map) => {
+            let mut table = ZendHashTable::with_capacity(u32::try_from(map.iter().len()).unwrap_or_default());
+            for (name, one) in map.iter() {
+                let _ = table.insert(name, self::setting(one));
+            }
+            value(table)
+        }
+    }
+}
+
+/// A plain value of the core as a PHP value.
+pub(crate) fn plain(of: &Value) -> Zval {
+    match of {
+        Value::Null => Zval::null(),
+        Value::Bool(b) => value(*b),
+        Value::Number(n) => n.as_i64().map_or_else(|| value(n.as_f64()), value),
+        Value::String(text) => value(text.as_str()),
+        Value::Array(items) => value(list(items.iter().map(plain))),
+        Value::Object(map) => value(self::map(map)),
+    }
+}
+
+/// A plain map of the core as a PHP array.
+pub(crate) fn map(of: &Map<String, Value>) -> ZBox<ZendHashTable> {
+    let mut table = ZendHashTable::with_capacity(u32::try_from(of.len()).unwrap_or_default());
+    for (name, one) in of {
+        let _ = table.insert(name.as_str(), plain(one));
+    }
+    table
+}
+
+/// A list as a PHP array.
+pub(crate) fn list(items: impl Iterator<Item = Zval>) -> ZBox<ZendHashTable> {
+    let mut table = ZendHashTable::new();
+    for one in items {
+        let _ = table.push(one);
+    }
+    table
+}
+
+/// A PHP array as a plain map; refuses objects, resources, text that is no UTF-8, and deep nesting.
+pub(crate) fn to_map(table: &ZendHashTable) -> Result<Map<String, Value>> {
+    entries(table, 0)
+}
+
+fn entries(table: &ZendHashTable, depth: u32) -> Result<Map<String, Value>> {
+    table.iter().map(|(name, one)| to_plain(one, depth + 1).map(|one| (name.to_string(), one))).collect()
+}
+
+fn to_plain(zval: &Zval, depth: u32) -> Result<Value> {
+    let bad = |what: &str| Error::new(Kind::BadParameter, format!("an array holds {what}"));
+    let zval = zval.dereference();
+    if depth > DEEPEST {
+        return Err(bad(&format!("more than {DEEPEST} levels")));
+    }
+    if zval.is_null() {
+        Ok(Value::Null)
+    } else if let Some(b) = zval.bool() {
+        Ok(Value::Bool(b))
+    } else if let Some(i) = zval.long() {
+        Ok(Value::Number(i.into()))
+    } else if let Some(f) = zval.double() {
+        Number::from_f64(f).map(Value::Number).ok_or_else(|| bad("a number that is not finite"))
+    } else if zval.is_string() {
+        zval.str().map(Value::from).ok_or_else(|| bad("a text that is no UTF-8"))
+    } else if let Some(table) = zval.array() {
+        // PHP does not tell an empty list from an empty map; the core takes an empty list for either.
+        if table.has_sequential_keys() {
+            table.values().map(|one| to_plain(one, depth + 1)).collect::<Result<_>>().map(Value::Array)
+        } else {
+            entries(table, depth).map(Value::Object)
+        }
+    } else {
+        Err(bad("an object or a resource"))
+    }
+}
