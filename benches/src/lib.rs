@@ -1,8 +1,12 @@
-//! What the benches share: farms of any size, made without a database.
+//! What the benches share: farms of any size made without a database, paired figures, and the file they are kept in.
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
-use std::path::Path;
+pub mod figures;
 
-use vmoodle_core::farm::{Farm, FarmId};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use vmoodle_core::farm::Farm;
 use vmoodle_core::gate::ControlFacts;
 use vmoodle_core::host::SiteAddress;
 use vmoodle_core::ident::{DbName, Prefix};
@@ -55,7 +59,7 @@ pub fn tenant(number: u32) -> Tenant {
 
 /// A farm of `count` tenants.
 pub fn farm(count: u32, generation: u64) -> Farm {
-    let (id, address): (FarmId, SiteAddress) = control().farm().expect("a farm");
+    let (id, address) = control().farm().expect("a farm");
     Farm {
         id,
         control: address,
@@ -73,4 +77,41 @@ pub fn put_index(path: &Path, count: u32, generation: u64) -> usize {
     let compiled = compile(&farm(count, generation)).expect("no ambiguity");
     publish(path, &compiled).expect("a place to write to");
     compiled.bytes.len()
+}
+
+/// SQL for the original's registry of `count` tenants in a database `registry_<count>`: its columns and no index on the
+/// host, as the original makes it, or in `registry_<count>_indexed` with one.
+pub fn original_registry(count: u32, indexed: bool) -> String {
+    let name = format!("registry_{count}{}", if indexed { "_indexed" } else { "" });
+    let index = if indexed { ", UNIQUE KEY (vhostname)" } else { "" };
+    format!(
+        "CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci; USE {name};
+         CREATE TABLE mdl_local_vmoodle (id bigint AUTO_INCREMENT PRIMARY KEY, name varchar(255), shortname varchar(80),
+           description longtext, vhostname varchar(255), vdbtype varchar(16), vdbhost varchar(80), vdblogin varchar(16),
+           vdbpass varchar(32), vdbname varchar(64), vdbprefix varchar(10), vdbpersist tinyint, vdatapath varchar(255),
+           mnet smallint, enabled tinyint, timecreated bigint, lastcron bigint, lastcrongap bigint, croncount bigint,
+           metadata longtext{index}) ENGINE=InnoDB;
+         INSERT INTO mdl_local_vmoodle (name, shortname, description, vhostname, vdbtype, vdbhost, vdblogin, vdbpass,
+           vdbname, vdbprefix, vdbpersist, vdatapath, mnet, enabled, timecreated, lastcron, lastcrongap, croncount)
+         SELECT CONCAT('School ', seq), CONCAT('school', seq), REPEAT('text ', 20),
+           CONCAT('https://school', seq, '.example.org'), 'mariadb', 'db.example.org', CONCAT('moodle_', seq), 'secret',
+           CONCAT('moodle_', seq), 'mdl_', 0, CONCAT('/var/moodledata/school', seq), 0, 1, 0, 0, 0, 0
+         FROM seq_1_to_{count};"
+    )
+}
+
+/// Whether the bench is only to show that it runs: `cargo bench -- --test`.
+pub fn is_trial() -> bool {
+    std::env::args().any(|argument| argument == "--test")
+}
+
+/// The extension as it is installed: built in the release profile.
+pub fn extension() -> PathBuf {
+    let root = support::root::workspace();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built =
+        Command::new(cargo).args(["build", "--quiet", "--release", "-p", "vmoodle-php"]).current_dir(&root).status();
+    assert!(built.expect("cargo runs").success(), "the extension does not build");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    target.join("release/libvmoodle.so")
 }

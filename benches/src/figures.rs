@@ -1,0 +1,107 @@
+//! Figures of one run: paired, so that a noisy machine shows in the spread and not in the ratio.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A median with the smallest and the largest value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// The middle one.
+    pub median: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// The spread of some values.
+    ///
+    /// # Panics
+    /// Without any.
+    pub fn of(values: &[f64]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        Self { median: sorted[sorted.len() / 2], min: sorted[0], max: sorted[sorted.len() - 1] }
+    }
+
+    /// As `median (min to max)` with so many decimals.
+    pub fn show(self, decimals: usize) -> String {
+        format!("{:.decimals$} ({:.decimals$} to {:.decimals$})", self.median, self.min, self.max)
+    }
+}
+
+/// Runs two measurements in turn and gives the values of both.
+pub fn alternate(pairs: usize, mut one: impl FnMut() -> f64, mut other: impl FnMut() -> f64) -> (Vec<f64>, Vec<f64>) {
+    (0..pairs).map(|_| (one(), other())).unzip()
+}
+
+/// The ratios of pairs.
+pub fn ratios(ones: &[f64], others: &[f64]) -> Spread {
+    let ratios: Vec<f64> = ones.iter().zip(others).map(|(one, other)| one / other).collect();
+    Spread::of(&ratios)
+}
+
+/// A table of figures, printed and, where `VMOODLE_RUN` names a folder, kept there with every single value.
+#[derive(Debug)]
+pub struct Report {
+    bench: &'static str,
+    summary: String,
+    raw: String,
+}
+
+impl Report {
+    /// An empty one, with what tells the machine.
+    pub fn new(bench: &'static str, about: &str) -> Self {
+        let mut summary = format!("# {bench}\n\n{about}\n\n");
+        let _ = writeln!(summary, "Machine: {}.\n", machine());
+        Self { bench, summary, raw: "what,value\n".into() }
+    }
+
+    /// A line of text.
+    pub fn say(&mut self, line: &str) {
+        println!("{line}");
+        let _ = writeln!(self.summary, "{line}");
+    }
+
+    /// The single values of a measurement.
+    pub fn keep(&mut self, what: &str, values: &[f64]) {
+        for value in values {
+            let _ = writeln!(self.raw, "{what},{value}");
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let Some(folder) = std::env::var_os("VMOODLE_RUN").map(PathBuf::from) else { return };
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let _ = writeln!(self.summary, "\nLoad at the end: {}", load.trim());
+        let written = std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(folder.join(format!("{}.md", self.bench)), &self.summary))
+            .and_then(|()| std::fs::write(folder.join(format!("{}.csv", self.bench)), &self.raw));
+        if let Err(e) = written {
+            println!("the figures were not kept: {e}");
+        }
+    }
+}
+
+fn machine() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).and_then(|line| line.split(": ").nth(1));
+    let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    let version = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().map(|o| o.stdout).unwrap_or_default();
+        String::from_utf8_lossy(&output).lines().next().unwrap_or_default().to_owned()
+    };
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!(
+        "{count} x {}; {}; {}; {}; load at the start {}",
+        model.unwrap_or("unknown"),
+        version("php", &["--version"]),
+        version("mariadbd", &["--version"]),
+        version("rustc", &["--version"]),
+        load.trim(),
+    )
+}
