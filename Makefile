@@ -6,7 +6,7 @@ DESTDIR    ?=
 CARGO      ?= cargo
 export MOODLE_DIR
 
-.PHONY: help setup demo demo-keep test bench build install
+.PHONY: help setup demo demo-keep test bench build moodle-dir install
 
 help: ## Says what there is.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,11 +29,13 @@ bench: setup ## Measures (see benches/).
 build: ## Builds the extension as it is installed.
 	$(CARGO) build --release --locked -p vmoodle-php
 
-install: build ## Installs the plugin in MOODLE_DIR, and the extension in this machine's PHP (DESTDIR, PHP_CONFIG).
+moodle-dir:
 	@test -f "$(MOODLE_DIR)/version.php" || { echo "MOODLE_DIR=$(MOODLE_DIR) holds no Moodle" >&2; exit 1; }
+
+install: moodle-dir build ## Installs the plugin in MOODLE_DIR, and the extension in this machine's PHP (DESTDIR, PHP_CONFIG).
 	@# The original VMoodle stands where ours will: it goes out of the code base, not away.
 	@if [ -e "$(MOODLE_DIR)/local/vmoodle/bootlib.php" ]; then \
-	    aside="$(MOODLE_DIR)/../vmoodle-original-$$(date +%Y%m%d-%H%M%S)"; \
+	    aside="$$(realpath "$(MOODLE_DIR)/..")/vmoodle-original-$$(date +%Y%m%d-%H%M%S)"; \
 	    mv "$(MOODLE_DIR)/local/vmoodle" "$$aside" && echo "the original VMoodle stands in $$aside now"; \
 	fi
 	@for plugin in $(wildcard php/*/*); do rm -rf "$(MOODLE_DIR)/$${plugin#php/}"; done

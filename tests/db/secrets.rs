@@ -34,34 +34,47 @@ on_both_engines! {
         let Some(farm) = farm("secret_seal", engine) else { return };
         farm.add("a.example.org");
         assert_eq!(stored(&farm), ["hidden!"]);
-        let (first, second) = (farm.folder.join("key1"), farm.folder.join("key2"));
-        Keyring::create(&first).unwrap();
-        let console = with_key(&farm, &first);
+        let key = farm.folder.join("key");
+        farm.console.key_create(key.to_str().unwrap()).unwrap();
+        let console = with_key(&farm, &key);
         let mut row = farm.row("b.example.org");
         row["vdbpass"] = json!("l'été 🌞");
         console.tenant_add(&row).unwrap();
         let columns = stored(&farm);
         assert!(columns.iter().all(|column| column.starts_with("enc:v1:")), "{columns:?}");
-        assert_eq!((opened(&first, &columns[0]), opened(&first, &columns[1])), ("hidden!".into(), "l'été 🌞".into()));
+        assert_eq!((opened(&key, &columns[0]), opened(&key, &columns[1])), ("hidden!".into(), "l'été 🌞".into()));
         console.publish().unwrap();
         assert_eq!(stored(&farm), columns, "what is sealed stays as it is");
 
-        // A new key above the old one.
-        Keyring::create(&second).unwrap();
-        let both = std::fs::read_to_string(&second).unwrap() + &std::fs::read_to_string(&first).unwrap();
-        std::fs::write(&second, both).unwrap();
         let server = map(json!({"name": "db", "engine": "mariadb", "login": "x", "password": "server secret"}));
         console.server_add(&server).unwrap();
-        with_key(&farm, &second).publish().unwrap();
+        console.key_renew().unwrap();
         let again = stored(&farm);
         assert!(again.iter().zip(&columns).all(|(new, old)| new != old));
-        let only_new = farm.folder.join("key3");
-        std::fs::copy(&second, &only_new).unwrap();
-        let text = std::fs::read_to_string(&second).unwrap();
+        let only_new = farm.folder.join("new");
+        std::fs::copy(&key, &only_new).unwrap();
+        let text = std::fs::read_to_string(&key).unwrap();
+        assert_eq!(text.lines().count(), 2, "the older key stays");
         std::fs::write(&only_new, text.lines().next().unwrap()).unwrap();
         assert_eq!(opened(&only_new, &again[1]), "l'été 🌞");
         let server = farm.database.run("SELECT password FROM mdl_local_vmoodle_server");
         assert_eq!(opened(&only_new, server.trim()), "server secret");
+    }
+
+    fn a_key_file_is_made_outside_every_site_and_never_replaced(engine: Engine) {
+        let Some(farm) = farm("secret_key", engine) else { return };
+        let row = farm.add("a.example.org");
+        let console = &farm.console;
+        let inside = row["vdatapath"].as_str().unwrap().to_owned() + "/key";
+        for bad in [inside.as_str(), "relative", "/x/../key", &(farm.control.dataroot.clone() + "/key")] {
+            assert_eq!(console.key_create(bad).unwrap_err().kind(), Kind::BadParameter, "{bad}");
+        }
+        let path = farm.folder.join("key");
+        console.key_create(path.to_str().unwrap()).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(console.key_create(path.to_str().unwrap()).unwrap_err().kind(), Kind::KeyfileUnreadable);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        assert_eq!(console.key_renew().unwrap_err().kind(), Kind::BadConfiguration, "none is set");
     }
 
     fn a_lost_key_is_a_warning_and_a_sealed_text_must_open(engine: Engine) {

@@ -21,7 +21,7 @@ fn original(engine: Engine) -> Option<Farm> {
              ('Two', 'two', 'https://two.example.org/', 'postgres', 'localhost', 'u2', 'p2', 'm2', '/data/2', 1),
              ('Off', 'off', 'http://off.example.org', 'mysqli', 'localhost', 'u3', 'p3', 'm3', '/data/3', 0),
              ('Twin', 'twin', 'http://one.example.org.', 'mysqli', 'localhost', 'u4', 'p4', 'm4', '/data/4', 1),
-             ('Seven', 'seven', 'http://seven.example.org', 'postgres7', 'localhost', NULL, NULL, 'm5', '/data/5', 1);",
+             ('Seven', 'seven', 'http://seven.example.org', 'postgres7', 'localhost', '', '', 'm5', '/data/5', 1);",
     );
     farm.upgrade();
     Some(farm)

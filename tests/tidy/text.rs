@@ -50,7 +50,8 @@ fn nothing_is_left_unfinished() {
 fn the_core_and_the_extension_unwrap_nothing() {
     let mut wrong = Vec::new();
     for file in files_ending(".rs") {
-        if !file.starts_with("vmoodle-core/src") && !file.starts_with("vmoodle-php/src") {
+        let ours = file.starts_with("vmoodle-core/src") || file.starts_with("vmoodle-php/src");
+        if !ours || file.ends_with("tests.rs") {
             continue;
         }
         let text = read(&file);

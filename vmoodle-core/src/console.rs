@@ -3,18 +3,22 @@
 //! Every call connects, works and says goodbye; nothing is kept between calls, so a process may fork at any time.
 
 use std::ops::ControlFlow;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
 
+use rustix::process::geteuid;
 use serde_json::{Map, Value, json};
 
 pub use crate::control::{ControlDatabase, ControlSite};
 use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
+use crate::host::escape;
 use crate::index::{self, Compiled, StatusState};
 pub use crate::registry::inspect::{Check, Status};
 use crate::registry::{Fields, Finding, Session, Shape, generation, inspect, parse_targets, row, tenants};
 use crate::secret::Keyring;
 use crate::targets::Targets;
-use crate::tenant::State;
+use crate::tenant::{State, check_dataroot, dataroots_touch};
 
 /// The administrator's door to a farm.
 ///
@@ -202,6 +206,50 @@ impl Console {
             "published": status.published,
             "message": status.message,
         }))
+    }
+
+    /// Makes a key file for the passwords of the registry; gives its `path`, for `$CFG->vmoodle['keyfile']`.
+    ///
+    /// It belongs to the farm's OS user. Refuses to replace a file, and a place inside the code or a dataroot, from where
+    /// it could be served or copied with a site.
+    pub fn key_create(&self, path: &str) -> Result<Map<String, Value>> {
+        let inside = |folder: &str| !folder.is_empty() && dataroots_touch(folder.trim_end_matches('/'), path);
+        let bad = |rule: &str| {
+            let message = format!("no key file can be made at `{}`: {rule}", escape(path));
+            Error::new(Kind::BadParameter, message).hint("give an absolute path such as `/etc/vmoodle/key`")
+        };
+        if check_dataroot(path).ok().as_deref() != Some(path) {
+            return Err(bad("its path must be absolute and plain"));
+        }
+        let mut taken = [&self.control.dataroot, &self.control.dirroot].into_iter().any(|folder| inside(folder));
+        self.read(async |db, _| {
+            tenants::each(db, |row| {
+                taken |= row.text("vdatapath").is_some_and(inside);
+                ControlFlow::Continue(())
+            })
+            .await
+        })?;
+        if taken {
+            return Err(bad("it lies in the code or in a dataroot"));
+        }
+        Keyring::create(Path::new(path))?;
+        if geteuid().is_root() {
+            let owner = std::fs::metadata(&self.control.dataroot);
+            let given = owner.and_then(|owner| chown(path, Some(owner.uid()), Some(owner.gid())));
+            given.map_err(|e| bad("it cannot be given to the farm's OS user").because(e))?;
+        }
+        Ok(map(json!({ "path": path })))
+    }
+
+    /// Puts a new key above those of the key file and publishes, which seals every password again; gives as
+    /// [`Self::publish`]. The older keys stay in the file until somebody takes them out.
+    pub fn key_renew(&self) -> Result<Map<String, Value>> {
+        let Some(path) = self.control.settings.keyfile.as_deref() else {
+            return Err(Error::new(Kind::BadConfiguration, "no key file is set")
+                .hint("make one with `php local/vmoodle/cli/key.php --create=PATH`, and set `$CFG->vmoodle['keyfile']`"));
+        };
+        Keyring::renew(path)?;
+        self.publish()
     }
 
     /// Reads only: takes no lock, changes nothing.

@@ -166,7 +166,8 @@ impl Passwords {
                 Some(keyring) => keyring,
                 empty => empty.insert(settings.keyfile.as_deref().map_or(Ok(Keyring::none()), Keyring::open)?),
             };
-            let secret = keyring.open_stored(&Stored::from_column(stored)).map_err(|e| e.of_tenant(tenant.wwwroot()))?;
+            let secret =
+                keyring.open_stored(&Stored::from_column(stored)).map_err(|e| e.of_tenant(tenant.wwwroot()))?;
             if self.opened.len() >= PASSWORDS_KEPT {
                 self.opened.clear();
             }
@@ -313,10 +314,14 @@ mod tests {
     fn folders_that_the_control_site_moved_are_parted() {
         let dir = tempfile::tempdir().unwrap();
         let mut gate = gate(dir.path(), Given::default(), |_| {});
-        let moved = [("cachedir", "/fast/cache/"), ("session_file_save_path", "/s"), ("altcacheconfigpath", "/muc.php")];
+        let moved =
+            [("cachedir", "/fast/cache/"), ("session_file_save_path", "/s"), ("altcacheconfigpath", "/muc.php")];
         let (a, b) = (boot(&mut gate, "a.org", &moved), boot(&mut gate, "b.org:8080", &moved));
         assert!(a["cachedir"].starts_with("/fast/cache/vm") && a["cachedir"] != b["cachedir"]);
-        assert!(a["session_file_save_path"].starts_with("/s/vm") && a["session_file_save_path"] != b["session_file_save_path"]);
+        assert!(
+            a["session_file_save_path"].starts_with("/s/vm")
+                && a["session_file_save_path"] != b["session_file_save_path"]
+        );
         assert!(!a.contains_key("altcacheconfigpath"));
         let control = boot(&mut gate, "farm.org", &moved);
         assert_eq!(control["cachedir"], "/fast/cache/");
@@ -328,7 +333,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let given = Given { dbuser: Some("farm".into()), dbpass: Some(Secret::new("s")), ..Given::default() };
         let mut gate = gate(dir.path(), given, |farm| {
-            farm.tenants[0].settings = json!({"theme": "moove", "preventexecpath": false}).as_object().cloned().unwrap();
+            farm.tenants[0].settings =
+                json!({"theme": "moove", "preventexecpath": false}).as_object().cloned().unwrap();
         });
         let a = boot(&mut gate, "a.org", &[]);
         assert_eq!((a["theme"].as_str(), a["dbuser"].as_str(), a["dbpass"].as_str()), ("moove", "farm", "s"));

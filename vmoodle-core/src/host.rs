@@ -470,8 +470,26 @@ mod tests {
         let long_label = "a".repeat(64) + ".org";
         let long_host = "abcdefg.".repeat(32) + "org";
         for raw in [
-            "", ".", "..", "a..b", "-a.org", "a-.org", "a b.org", "a/b", "x'or'1'='1", "a%41.org", "u@h.org", "1.2.3",
-            "256.1.1.1", "[::1", "[::1%eth0]", "::g", "xn--a-.org", "xn--\u{0}.org", "a\u{0}.org", &long_label,
+            "",
+            ".",
+            "..",
+            "a..b",
+            "-a.org",
+            "a-.org",
+            "a b.org",
+            "a/b",
+            "x'or'1'='1",
+            "a%41.org",
+            "u@h.org",
+            "1.2.3",
+            "256.1.1.1",
+            "[::1",
+            "[::1%eth0]",
+            "::g",
+            "xn--a-.org",
+            "xn--\u{0}.org",
+            "a\u{0}.org",
+            &long_label,
             &long_host,
         ] {
             assert!(HostName::parse(raw).is_err(), "{raw:?}");
@@ -508,9 +526,18 @@ mod tests {
             let address = SiteAddress::parse(raw).unwrap();
             assert_eq!((address.to_string().as_str(), address.key().as_str()), (shown, key));
         }
-        for raw in ["a.org", "ftp://a.org", "https://u:p@a.org", "https://a.org/?x", "https://a.org/a b", "https:///x",
-            "https://a.org/..", "https://a.org//b", "https://a.org/a%2Fb", "https://a.org#x"]
-        {
+        for raw in [
+            "a.org",
+            "ftp://a.org",
+            "https://u:p@a.org",
+            "https://a.org/?x",
+            "https://a.org/a b",
+            "https:///x",
+            "https://a.org/..",
+            "https://a.org//b",
+            "https://a.org/a%2Fb",
+            "https://a.org#x",
+        ] {
             assert!(SiteAddress::parse(raw).is_err(), "{raw}");
         }
     }

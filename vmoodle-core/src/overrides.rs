@@ -7,11 +7,33 @@ use crate::ident::{ConfigName, PluginName};
 
 /// Settings that decide which site runs, from which code, on which files; boot alone sets them.
 const NEVER: &[&str] = &[
-    "prefix", "dataroot", "dirroot", "libdir", "admin", "wwwroot", "vmoodle", "customscripts", "altcacheconfigpath",
-    "alternative_component_cache", "mainwwwroot", "vmoodleroot", "vmoodlename", "vhost", "config_php_settings",
+    "prefix",
+    "dataroot",
+    "dirroot",
+    "libdir",
+    "admin",
+    "wwwroot",
+    "vmoodle",
+    "customscripts",
+    "altcacheconfigpath",
+    "alternative_component_cache",
+    "mainwwwroot",
+    "vmoodleroot",
+    "vmoodlename",
+    "vhost",
+    "config_php_settings",
     // Shared by mistake, each of these lets one tenant read or delete what is another's.
-    "cachedir", "localcachedir", "localrequestdir", "tempdir", "backuptempdir", "filedir", "trashdir", "lock_file_root",
-    "session_redis_prefix", "session_memcached_prefix", "session_file_save_path",
+    "cachedir",
+    "localcachedir",
+    "localrequestdir",
+    "tempdir",
+    "backuptempdir",
+    "filedir",
+    "trashdir",
+    "lock_file_root",
+    "session_redis_prefix",
+    "session_memcached_prefix",
+    "session_file_save_path",
 ];
 
 /// Groups of the same, by how their names begin.
@@ -105,13 +127,30 @@ mod tests {
     #[test]
     fn what_picks_database_code_or_files_may_not_be_set() {
         for name in [
-            "dbname", "dbpass", "DBHOST", "dboptions", "dblibrary", "prefix", "dataroot", "dirroot", "wwwroot", "vmoodle",
-            "customscripts", "altcacheconfigpath", "alternative_component_cache", "pathtophp", "pathtodu", "cachedir",
+            "dbname",
+            "dbpass",
+            "DBHOST",
+            "dboptions",
+            "dblibrary",
+            "prefix",
+            "dataroot",
+            "dirroot",
+            "wwwroot",
+            "vmoodle",
+            "customscripts",
+            "altcacheconfigpath",
+            "alternative_component_cache",
+            "pathtophp",
+            "pathtodu",
+            "cachedir",
         ] {
             assert_eq!(check(&map(json!({ name: "x" }))).unwrap_err().kind(), Kind::BadSetting, "{name}");
         }
         assert_eq!(check(&map(json!({"a b": 1}))).unwrap_err().kind(), Kind::BadIdentifier);
-        assert!(check(&map(json!({"theme": "boost", "debug": 0, "forced_plugin_settings": {"auth_manual": {"x": 1}}}))).is_ok());
+        assert!(
+            check(&map(json!({"theme": "boost", "debug": 0, "forced_plugin_settings": {"auth_manual": {"x": 1}}})))
+                .is_ok()
+        );
         assert!(check(&map(json!({"forced_plugin_settings": {"auth_manual": {"x": [1]}}}))).is_err());
         assert!(check(&map(json!({"forced_plugin_settings": {"Auth": {"x": 1}}}))).is_err());
     }

@@ -310,7 +310,8 @@ fn location(uri: &[u8], path: &[u8], alias_path: usize) -> String {
 fn push_encoded(out: &mut String, bytes: &[u8], also: &[u8]) {
     use std::fmt::Write;
     for byte in bytes {
-        let plain = byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+        let plain =
+            byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
         if plain && !also.contains(byte) {
             out.push(char::from(*byte));
         } else {
@@ -318,7 +319,6 @@ fn push_encoded(out: &mut String, bytes: &[u8], also: &[u8]) {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -361,11 +361,8 @@ mod tests {
     fn settings(cases: &Value) -> Settings {
         let given = &cases["settings"];
         let proxies = given["trusted_proxies"].as_array().unwrap().iter().map(|p| p.as_str().unwrap().to_owned());
-        let given = Given {
-            subpaths: given["subpaths"].as_bool(),
-            trusted_proxies: proxies.collect(),
-            ..Given::default()
-        };
+        let given =
+            Given { subpaths: given["subpaths"].as_bool(), trusted_proxies: proxies.collect(), ..Given::default() };
         Settings::new(given, "/data").unwrap()
     }
 

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chacha20poly1305::aead::{Aead, Generate, Key, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use rustix::process::geteuid;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::{Error, Kind, Result};
@@ -105,14 +106,14 @@ impl Keyring {
         text.zeroize();
         match keys {
             Some(keys) if !keys.is_empty() => Ok(Self { path: Some(path.to_owned()), keys }),
-            _ => Err(unreadable("holds no key, or a line that is none").hint("let `Keyring::create` make one")),
+            _ => Err(unreadable("holds no key, or a line that is none").hint("let `php local/vmoodle/cli/key.php --create=PATH` make one")),
         }
     }
 
     /// Makes a key file with a new key, mode 0600. Never replaces one: a lost key loses every sealed password.
     pub fn create(path: &Path) -> Result<Self> {
         let key = Key::<XChaCha20Poly1305>::generate();
-        let mut line = format!("{KEY_LINE}{}\n", BASE64.encode(key));
+        let mut line = key_line(&key);
         let written = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -120,10 +121,27 @@ impl Keyring {
             .open(path)
             .and_then(|mut file| file.write_all(line.as_bytes()).and_then(|()| file.sync_all()));
         line.zeroize();
-        written.map_err(|e| {
-            Error::new(Kind::KeyfileUnreadable, format!("key file `{}` cannot be made", path.display())).because(e)
-        })?;
+        written.map_err(|e| unmade(path, e))?;
         Ok(Self { path: Some(path.to_owned()), keys: vec![key] })
+    }
+
+    /// Puts a new key above those of a key file, in one step; the older ones stay for what they sealed.
+    pub fn renew(path: &Path) -> Result<Self> {
+        let mut ring = Self::open(path)?;
+        ring.keys.insert(0, Key::<XChaCha20Poly1305>::generate());
+        let mut text: String = ring.keys.iter().map(key_line).collect();
+        let written = std::fs::metadata(path).and_then(|old| {
+            let mut fresh = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
+            fresh.write_all(text.as_bytes())?;
+            if geteuid().is_root() {
+                fchown(fresh.as_file(), Some(old.uid()), Some(old.gid()))?;
+            }
+            fresh.as_file().sync_all()?;
+            fresh.persist(path).map_err(|e| e.error)
+        });
+        text.zeroize();
+        written.map_err(|e| unmade(path, e))?;
+        Ok(ring)
     }
 
     /// Whether passwords are sealed.
@@ -181,6 +199,14 @@ impl Drop for Keyring {
     }
 }
 
+fn unmade(path: &Path, cause: std::io::Error) -> Error {
+    Error::new(Kind::KeyfileUnreadable, format!("key file `{}` cannot be made", path.display())).because(cause)
+}
+
+fn key_line(key: &Key<XChaCha20Poly1305>) -> String {
+    format!("{KEY_LINE}{}\n", BASE64.encode(key))
+}
+
 fn parse_key(line: &str) -> Option<Key<XChaCha20Poly1305>> {
     let bytes = BASE64.decode(line.strip_prefix(KEY_LINE)?).ok()?;
     Key::<XChaCha20Poly1305>::try_from(bytes.as_slice()).ok()
@@ -208,15 +234,14 @@ mod tests {
     #[test]
     fn a_new_key_above_the_old_one_opens_and_seals_again() {
         let dir = tempfile::tempdir().unwrap();
-        let (old, new) = (dir.path().join("old"), dir.path().join("new"));
-        let stored = Keyring::create(&old).unwrap().seal(&Secret::new("p")).unwrap();
-        Keyring::create(&new).unwrap();
-        let both = std::fs::read_to_string(&new).unwrap() + &std::fs::read_to_string(&old).unwrap();
-        std::fs::write(&new, both).unwrap();
-        let ring = Keyring::open(&new).unwrap();
+        let path = dir.path().join("key");
+        let stored = Keyring::create(&path).unwrap().seal(&Secret::new("p")).unwrap();
+        Keyring::renew(&path).unwrap();
+        let ring = Keyring::open(&path).unwrap();
         let again = ring.reseal(&stored).unwrap().unwrap();
         assert_eq!(ring.open_stored(&again).unwrap().reveal(), "p");
         assert!(ring.reseal(&again).unwrap().is_none());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
     }
 
     #[test]

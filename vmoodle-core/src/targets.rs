@@ -85,7 +85,8 @@ fn parse_word(text: &str) -> Result<(bool, Word)> {
         "all" => Word::Enabled,
         "any" => Word::Any,
         _ if word.len() > 1 && word.starts_with('/') && word.ends_with('/') => {
-            let built = RegexBuilder::new(&word[1..word.len() - 1]).case_insensitive(true).size_limit(REGEX_MAX).build();
+            let built =
+                RegexBuilder::new(&word[1..word.len() - 1]).case_insensitive(true).size_limit(REGEX_MAX).build();
             Word::Regex(built.map_err(|e| bad(&e.to_string()))?)
         }
         _ => match word.split_once(':') {

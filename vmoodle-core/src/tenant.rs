@@ -220,7 +220,8 @@ pub fn check_dataroot(path: &str) -> Result<String> {
 
 /// Whether two dataroots are one, or one lies in the other: their files would mix.
 pub fn dataroots_touch(a: &str, b: &str) -> bool {
-    let inside = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|r| r.is_empty() || r.starts_with('/'));
+    let inside =
+        |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|r| r.is_empty() || r.starts_with('/'));
     inside(a, b) || inside(b, a)
 }
 
@@ -257,7 +258,10 @@ mod tests {
     #[test]
     fn only_enabled_tenants_are_served_and_the_trash_is_hidden() {
         let served: Vec<_> = State::ALL.iter().map(|s| (s.word(), s.service())).collect();
-        assert_eq!(served.iter().filter(|(_, s)| *s == Service::Served).map(|(w, _)| *w).collect::<Vec<_>>(), ["enabled"]);
+        assert_eq!(
+            served.iter().filter(|(_, s)| *s == Service::Served).map(|(w, _)| *w).collect::<Vec<_>>(),
+            ["enabled"]
+        );
         assert_eq!(
             served.iter().filter(|(_, s)| *s == Service::Hidden).map(|(w, _)| *w).collect::<Vec<_>>(),
             ["trashed", "spare"]

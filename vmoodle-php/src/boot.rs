@@ -1,11 +1,14 @@
 //! `Vmoodle\boot` and what follows from it in one request: `current`, `resolve`, the control site's credentials.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::ffi::OsStringExt;
+use std::thread::LocalKey;
 
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::prelude::*;
-use ext_php_rs::types::{ZendHashTable, ZendObject, ZendStr, Zval};
+use ext_php_rs::types::{ZendHashTable, ZendObject, Zval};
+use ext_php_rs::zend::ExecutorGlobals;
 use serde_json::Value;
 use vmoodle_core::console::Console;
 use vmoodle_core::control::{ControlDatabase, ControlSite};
@@ -22,6 +25,7 @@ use vmoodle_core::{Error, Kind, Result};
 use crate::cfg::Cfg;
 use crate::error::{codes, refused, thrown};
 use crate::names::Own;
+use crate::parameter::{Bytes, Entries};
 use crate::request;
 use crate::settings::{append_raw, given};
 use crate::shape::{array, shared, to_map, value};
@@ -44,10 +48,43 @@ enum Booted {
 
 thread_local! {
     /// The farms this worker has served: one, unless several config.php share a pool.
-    static GATES: RefCell<Vec<Opened>> = const { RefCell::new(Vec::new()) };
+    static GATES: Cell<Vec<Opened>> = const { Cell::new(Vec::new()) };
     /// Which of them the request is for.
     static LAST: Cell<Option<usize>> = const { Cell::new(None) };
-    static BOOTED: RefCell<Option<Booted>> = const { RefCell::new(None) };
+    static BOOTED: Cell<Option<Booted>> = const { Cell::new(None) };
+}
+
+/// What a worker keeps, taken out for the time of a call and put back at its end.
+///
+/// `$CFG` may be an object with code of its own, which may call us again or end the script by a jump over our frames
+/// (`zend_bailout`). A lock would then stay closed for the worker's whole life; this way what was taken is made again.
+struct Taken<T: Default + 'static> {
+    value: T,
+    place: &'static LocalKey<Cell<T>>,
+}
+
+fn take<T: Default>(place: &'static LocalKey<Cell<T>>) -> Taken<T> {
+    Taken { value: place.take(), place }
+}
+
+impl<T: Default> Deref for Taken<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Default> DerefMut for Taken<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: Default> Drop for Taken<T> {
+    fn drop(&mut self) {
+        self.place.set(std::mem::take(&mut self.value));
+    }
 }
 
 /// How many farms a worker remembers.
@@ -69,21 +106,19 @@ pub(crate) fn forget_request() {
 
 /// Rows for phpinfo(): each farm's index.
 pub(crate) fn shown() -> Vec<(String, String)> {
-    GATES.with_borrow_mut(|gates| {
-        let row = |opened: &mut Opened| {
-            let name = format!("Index of {}", opened.control.wwwroot);
-            let (index, alarm) = opened.gate.index();
-            let mut shown = index.map_or_else(
-                || "none".to_owned(),
-                |index| format!("generation {}, {} tenants", index.generation(), index.tenants()),
-            );
-            if let Some(alarm) = alarm {
-                shown = format!("{shown}; {alarm}");
-            }
-            (name, shown)
-        };
-        gates.iter_mut().map(row).collect()
-    })
+    let row = |opened: &mut Opened| {
+        let name = format!("Index of {}", opened.control.wwwroot);
+        let (index, alarm) = opened.gate.index();
+        let mut shown = index.map_or_else(
+            || "none".to_owned(),
+            |index| format!("generation {}, {} tenants", index.generation(), index.tenants()),
+        );
+        if let Some(alarm) = alarm {
+            shown = format!("{shown}; {alarm}");
+        }
+        (name, shown)
+    };
+    take(&GATES).iter_mut().map(row).collect()
 }
 
 /// Switches `$cfg` to the site that the request is for.
@@ -110,6 +145,10 @@ pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHa
     };
     with_gate(&mut cfg, own.as_ref(), |opened, cfg| {
         let booted = opened.gate.boot(&caller, validates, cfg).map_err(|refusal| refused(&refusal))?;
+        if ExecutorGlobals::has_exception() {
+            // `$CFG` is no plain object and refused a value: half switched, it is nobody's.
+            return Ok(None);
+        }
         if let Some(tenant) = booted {
             let facts = value(crate::shape::facts(tenant));
             let given = shared(&facts);
@@ -126,39 +165,34 @@ pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHa
 #[php_function]
 #[php(name = "Vmoodle\\current")]
 pub(crate) fn vmoodle_current() -> Option<ZBox<ZendHashTable>> {
-    BOOTED.with_borrow(|booted| match booted {
+    match &*take(&BOOTED) {
         Some(Booted::Tenant(facts)) => shared(facts),
         _ => None,
-    })
+    }
 }
 
 /// What `boot` would decide for a host, without switching.
 ///
 /// `$server` may hold further entries of `$_SERVER`, such as `REQUEST_URI`.
 #[php_function]
-#[php(name = "Vmoodle\\resolve", optional = "server")]
-pub(crate) fn vmoodle_resolve(host: &Zval, server: Option<&ZendHashTable>) -> PhpResult<ZBox<ZendHashTable>> {
-    let host = host.zend_str().map(ZendStr::as_bytes).ok_or_else(|| {
-        thrown(&Error::new(Kind::BadParameter, "the host must be a text"))
-    })?;
-    let facts = RequestFacts { host: Some(host), ..server.map(request::facts).unwrap_or_default() };
-    let place = LAST.get().ok_or_else(|| thrown(&not_booted()))?;
-    GATES.with_borrow_mut(|gates| {
-        let gate = &mut gates[place].gate;
-        let key = gate.requested_key(&facts).ok();
-        let outcome = gate.resolve(&Caller::Web(facts));
-        let location = match &outcome {
-            Outcome::Redirect { location, .. } => Some(location.as_str()),
-            _ => None,
-        };
-        Ok(array([
-            ("outcome", value(outcome.word())),
-            ("status", value(i64::from(outcome.status()))),
-            ("key", value(key)),
-            ("location", value(location)),
-            ("tenant", value(outcome.tenant().map(crate::shape::facts))),
-        ]))
-    })
+#[php(name = "Vmoodle\\resolve", optional = "server", defaults(server = Entries::NONE))]
+pub(crate) fn vmoodle_resolve(host: Bytes<'_>, server: Entries<'_>) -> PhpResult<ZBox<ZendHashTable>> {
+    let facts = RequestFacts { host: Some(host.0), ..server.0.map(request::facts).unwrap_or_default() };
+    let mut gates = take(&GATES);
+    let opened = LAST.get().and_then(|place| gates.get_mut(place)).ok_or_else(|| thrown(&not_booted()))?;
+    let key = opened.gate.requested_key(&facts).ok();
+    let outcome = opened.gate.resolve(&Caller::Web(facts));
+    let location = match &outcome {
+        Outcome::Redirect { location, .. } => Some(location.as_str()),
+        _ => None,
+    };
+    Ok(array([
+        ("outcome", value(outcome.word())),
+        ("status", value(i64::from(outcome.status()))),
+        ("key", value(key)),
+        ("location", value(location)),
+        ("tenant", value(outcome.tenant().map(crate::shape::facts))),
+    ]))
 }
 
 /// Every error code with whose fault it is, whether to try again, and its exception.
@@ -170,7 +204,7 @@ pub(crate) fn vmoodle_error_codes() -> ZBox<ZendHashTable> {
 
 /// Runs with the console of the control site; refuses where this process is not it.
 pub(crate) fn with_console<T>(run: impl FnOnce(&Console) -> Result<T>) -> PhpResult<T> {
-    BOOTED.with_borrow(|booted| match booted {
+    match &*take(&BOOTED) {
         Some(Booted::Control(Ok(console))) => run(console).map_err(|e| thrown(&e)),
         Some(Booted::Control(Err(error))) => Err(thrown(error)),
         Some(Booted::Tenant(_)) => Err(thrown(
@@ -178,7 +212,7 @@ pub(crate) fn with_console<T>(run: impl FnOnce(&Console) -> Result<T>) -> PhpRes
                 .hint("run it without `VMOODLE_HOST`, or open the control site's address"),
         )),
         None => Err(thrown(&not_booted())),
-    })
+    }
 }
 
 fn not_booted() -> Error {
@@ -187,29 +221,32 @@ fn not_booted() -> Error {
 }
 
 /// Finds or makes the gate of this farm. A worker that serves several farms keeps them apart by all that was given.
-fn with_gate<T>(cfg: &mut Cfg<'_>, own: Option<&Zval>, run: impl FnOnce(&mut Opened, &mut Cfg<'_>) -> PhpResult<T>) -> PhpResult<T> {
-    let own = own.and_then(Zval::array);
+fn with_gate<T>(
+    cfg: &mut Cfg<'_>,
+    own: Option<&Zval>,
+    run: impl FnOnce(&mut Opened, &mut Cfg<'_>) -> PhpResult<T>,
+) -> PhpResult<T> {
     let raw = raw_bytes(cfg, own);
-    GATES.with_borrow_mut(|gates| {
-        let known = raw.as_ref().and_then(|raw| gates.iter().position(|opened| opened.raw == *raw));
-        let place = match known {
-            Some(place) => place,
-            None => {
-                let opened = open(cfg, own, raw.unwrap_or_default()).map_err(|e| refused(&e.into()))?;
-                if gates.len() >= GATES_KEPT {
-                    gates.clear();
-                }
-                gates.push(opened);
-                gates.len() - 1
+    let mut gates = take(&GATES);
+    let known = raw.as_ref().and_then(|raw| gates.iter().position(|opened| opened.raw == *raw));
+    let place = match known {
+        Some(place) => place,
+        None => {
+            let opened = open(cfg, own, raw.unwrap_or_default()).map_err(|e| refused(&e.into()))?;
+            if gates.len() >= GATES_KEPT {
+                gates.clear();
             }
-        };
-        LAST.set(Some(place));
-        run(&mut gates[place], cfg)
-    })
+            gates.push(opened);
+            gates.len() - 1
+        }
+    };
+    let done = run(&mut gates[place], cfg);
+    LAST.set(Some(place));
+    done
 }
 
 /// Everything a gate is made from, as bytes; `None` where `$CFG->vmoodle` holds what no setting can be.
-fn raw_bytes(cfg: &Cfg<'_>, own: Option<&ZendHashTable>) -> Option<Vec<u8>> {
+fn raw_bytes(cfg: &Cfg<'_>, own: Option<&Zval>) -> Option<Vec<u8>> {
     let mut raw = Vec::with_capacity(512);
     for name in [Name::Wwwroot, Name::Dbname, Name::Prefix, Name::Dataroot] {
         cfg.append_text(name, &mut raw);
@@ -218,7 +255,7 @@ fn raw_bytes(cfg: &Cfg<'_>, own: Option<&ZendHashTable>) -> Option<Vec<u8>> {
     append_raw(own, &mut raw).then_some(raw)
 }
 
-fn open(cfg: &Cfg<'_>, own: Option<&ZendHashTable>, raw: Vec<u8>) -> Result<Opened> {
+fn open(cfg: &Cfg<'_>, own: Option<&Zval>, raw: Vec<u8>) -> Result<Opened> {
     let text = |name: Name| cfg.read_text(name).unwrap_or_default();
     let control = ControlFacts {
         wwwroot: text(Name::Wwwroot),
@@ -240,7 +277,9 @@ fn is_under_test(cfg: &Cfg<'_>, command_line: bool) -> bool {
         return false;
     };
     let host = request::server().and_then(|server| server.get("HTTP_HOST")).and_then(Zval::string);
-    host.is_some_and(|host| SiteAddress::parse(&format!("http://{host}{}", behat.path())).is_ok_and(|a| a.key() == behat.key()))
+    host.is_some_and(|host| {
+        SiteAddress::parse(&format!("http://{host}{}", behat.path())).is_ok_and(|a| a.key() == behat.key())
+    })
 }
 
 /// The site that a command line names: `CLI_VMOODLE_OVERRIDE` before `VMOODLE_HOST`. The original's scripts set the
@@ -254,12 +293,15 @@ fn named_site() -> Option<Vec<u8>> {
 
 fn control_site(cfg: &Cfg<'_>, opened: &Opened) -> Result<ControlSite> {
     let text = |name: Name| cfg.read_text(name).unwrap_or_default();
-    let options = cfg.read(Name::Dboptions).and_then(|value| value.array().map(to_map)).transpose()?.unwrap_or_default();
-    let option = |name: &str| options.get(name).and_then(|value| match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    });
+    let options =
+        cfg.read(Name::Dboptions).and_then(|value| value.array().map(to_map)).transpose()?.unwrap_or_default();
+    let option = |name: &str| {
+        options.get(name).and_then(|value| match value {
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+    };
     Ok(ControlSite {
         database: ControlDatabase {
             engine: Engine::parse_vdbtype(&text(Name::Dbtype))?,

@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use ext_php_rs::args::ArgInfoTables;
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::builders::{ClassBuilder, ClassProperty, FunctionBuilder};
 use ext_php_rs::convert::IntoZval;
@@ -31,9 +32,21 @@ unsafe extern "C" {
     );
 }
 
+/// A class, once it is registered.
+struct Place {
+    class: AtomicPtr<ClassEntry>,
+    /// What its methods take: the engine keeps pointers into the tables as long as the process lives.
+    arguments: AtomicPtr<ArgInfoTables>,
+}
+
+impl Place {
+    const EMPTY: Self =
+        Self { class: AtomicPtr::new(ptr::null_mut()), arguments: AtomicPtr::new(ptr::null_mut()) };
+}
+
 macro_rules! classes {
     ($($place:ident: $short:literal extends $parent:expr, $parent_name:literal, properties $properties:expr, methods $methods:expr;)*) => {
-        $(static $place: AtomicPtr<ClassEntry> = AtomicPtr::new(ptr::null_mut());)*
+        $(static $place: Place = Place::EMPTY;)*
 
         /// Registers the classes, the parents first.
         pub(crate) fn register() -> Setup<()> {
@@ -52,9 +65,8 @@ macro_rules! classes {
                 }
                 class
                     .registration(|entry, arguments| {
-                        // The engine keeps pointers into the tables as long as the process lives.
-                        Box::leak(Box::new(arguments));
-                        $place.store(entry, Ordering::Release);
+                        $place.arguments.store(Box::into_raw(Box::new(arguments)), Ordering::Release);
+                        $place.class.store(entry, Ordering::Release);
                     })
                     .register()?;
             })*
@@ -103,16 +115,16 @@ fn property(name: &str, default: fn() -> Zval) -> ClassProperty {
     }
 }
 
-fn entry(place: &AtomicPtr<ClassEntry>) -> &'static ClassEntry {
+fn entry(place: &Place) -> &'static ClassEntry {
     // SAFETY: the place is null or holds a class that was registered at startup and lives as long as the process.
-    unsafe { place.load(Ordering::Acquire).as_ref() }.unwrap_or_else(ce::exception)
+    unsafe { place.class.load(Ordering::Acquire).as_ref() }.unwrap_or_else(ce::exception)
 }
 
 fn exception() -> &'static ClassEntry {
     entry(&EXCEPTION)
 }
 
-fn class_of(class: Class) -> (&'static AtomicPtr<ClassEntry>, &'static str) {
+fn class_of(class: Class) -> (&'static Place, &'static str) {
     match class {
         Class::Refused => (&REFUSED, "RefusedException"),
         Class::Invalid => (&INVALID, "InvalidException"),
@@ -137,7 +149,8 @@ pub(crate) fn refused(refusal: &Refusal) -> PhpException {
     if !matches!(refusal.error.kind().class(), Class::Refused) {
         return build(&refusal.error, entry(place), i32::from(refusal.status), &[]);
     }
-    let own = [("location", value(refusal.location.as_deref())), ("retryafter", value(refusal.retry_after.map(i64::from)))];
+    let own =
+        [("location", value(refusal.location.as_deref())), ("retryafter", value(refusal.retry_after.map(i64::from)))];
     build(&refusal.error, entry(place), i32::from(refusal.status), &own)
 }
 

@@ -4,11 +4,14 @@
 //! worker ([`boot`]); the booted site for the request. Nothing is opened and no thread is started before PHP-FPM forks.
 // The binding talks to Zend's C API; `php_module` makes an entry point without a doc comment.
 #![allow(unsafe_code, missing_docs)]
+// `php_function` repeats the parameters' types without their lifetimes.
+#![allow(elided_lifetimes_in_paths)]
 
 mod boot;
 mod cfg;
 mod error;
 mod names;
+mod parameter;
 mod request;
 mod settings;
 mod shape;

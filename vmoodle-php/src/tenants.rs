@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::boot::with_console;
 use crate::error::thrown;
+use crate::parameter::Entries;
 use crate::shape::{list, map, to_map, value};
 
 type Table = ZBox<ZendHashTable>;
@@ -62,15 +63,19 @@ console_functions! {
     vmoodle_server_remove as "Vmoodle\\server_remove" (name: text) => server_remove;
     /// Compiles the registry into the index.
     vmoodle_publish as "Vmoodle\\publish" () => publish;
+    /// Makes a key file for the passwords of the registry.
+    vmoodle_key_create as "Vmoodle\\key_create" (path: text) => key_create;
+    /// Puts a new key above those of the key file, and seals every password again.
+    vmoodle_key_renew as "Vmoodle\\key_renew" () => key_renew;
     /// Brings this node's index up to the registry's generation.
     vmoodle_index_refresh as "Vmoodle\\index_refresh" () => index_refresh;
 }
 
 /// The registry's rows.
 #[php_function]
-#[php(name = "Vmoodle\\tenants", optional = "filter")]
-pub(crate) fn vmoodle_tenants(filter: Option<&ZendHashTable>) -> PhpResult<Table> {
-    let filter = filter.map(given).transpose()?.unwrap_or_default();
+#[php(name = "Vmoodle\\tenants", optional = "filter", defaults(filter = Entries::NONE))]
+pub(crate) fn vmoodle_tenants(filter: Entries<'_>) -> PhpResult<Table> {
+    let filter = filter.0.map(given).transpose()?.unwrap_or_default();
     with_console(|console| console.tenants(&filter)).map(|rows| list(rows.iter().map(|row| value(map(row)))))
 }
 
@@ -108,6 +113,8 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_server_update))
         .function(wrap_function!(vmoodle_server_remove))
         .function(wrap_function!(vmoodle_publish))
+        .function(wrap_function!(vmoodle_key_create))
+        .function(wrap_function!(vmoodle_key_renew))
         .function(wrap_function!(vmoodle_index_refresh))
         .function(wrap_function!(vmoodle_index_status))
 }

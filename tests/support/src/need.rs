@@ -23,6 +23,8 @@ pub enum Need {
     Nginx,
     /// `chromium`.
     Chromium,
+    /// `valgrind`.
+    Valgrind,
     /// A Moodle 4.5 tree, where `MOODLE_DIR` says.
     Moodle,
     /// Databases of a fresh Moodle, where `VMOODLE_DUMPS` says.
@@ -40,6 +42,7 @@ impl Need {
             Self::Fpm => "fpm",
             Self::Nginx => "nginx",
             Self::Chromium => "chromium",
+            Self::Valgrind => "valgrind",
             Self::Moodle => "moodle",
             Self::Dumps => "dumps",
         }
@@ -54,6 +57,7 @@ impl Need {
             Self::Php => &["php"],
             Self::Nginx => &["nginx"],
             Self::Chromium => &["chromium"],
+            Self::Valgrind => &["valgrind"],
             Self::Fpm => return fpm().is_none().then(|| "no `php-fpm`".to_owned()),
             Self::Moodle => {
                 let folder = moodle::folder();

@@ -111,7 +111,8 @@ fn policies_of(farm: &Farm, tenant: &Tenant) -> Vec<u32> {
 fn own_settings(farm: &Farm, tenant: &Tenant, policies: &[u32]) -> Map<String, Value> {
     const MERGED: &str = "forced_plugin_settings";
     let mut merged = Map::new();
-    let enforced = policies.iter().filter_map(|number| farm.policies.get(*number as usize)).map(|policy| &policy.settings);
+    let enforced =
+        policies.iter().filter_map(|number| farm.policies.get(*number as usize)).map(|policy| &policy.settings);
     for layer in enforced.chain([&tenant.settings]) {
         if let Some(value) = layer.get(MERGED) {
             lay_over(&mut merged, &Map::from_iter([(MERGED.to_owned(), value.clone())]));

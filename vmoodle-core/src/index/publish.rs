@@ -213,7 +213,9 @@ impl Fault {
             Self::Missing => format!("there is no index at `{path}`"),
             Self::Torn => format!("the index `{path}` is damaged"),
             Self::Foreign => format!("`{path}` is no index of this farm"),
-            Self::Version(version) => format!("the index `{path}` has format version {version}, which this vmoodle does not read"),
+            Self::Version(version) => {
+                format!("the index `{path}` has format version {version}, which this vmoodle does not read")
+            }
             Self::Unreadable(why) => format!("the index `{path}` cannot be opened: {why}"),
         }
     }

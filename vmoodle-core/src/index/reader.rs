@@ -336,9 +336,7 @@ pub struct SettingList<'a>(&'a [ArchivedSetting]);
 
 /// A map of values, borrowed from the index.
 #[derive(Clone, Copy)]
-pub struct SettingMap<'a>(
-    &'a [rkyv::tuple::ArchivedTuple2<rkyv::string::ArchivedString, ArchivedSetting>],
-);
+pub struct SettingMap<'a>(&'a [rkyv::tuple::ArchivedTuple2<rkyv::string::ArchivedString, ArchivedSetting>]);
 
 impl<'a> SettingList<'a> {
     /// The values.

@@ -54,11 +54,17 @@ fn a_tenant_comes_back_as_it_was_compiled() {
     let index = reader.current().unwrap();
     assert_eq!((index.generation(), index.published(), index.tenants(), index.depth()), (3, 1_700_000_000, 1, 1));
     let Some(Found::Tenant(found)) = index.find("a.org:8443/x") else { panic!("not found") };
-    assert_eq!((found.id(), found.name(), found.state(), found.mnet()), (TenantId(1), "L'école 🌞", State::Retired, -1));
+    assert_eq!(
+        (found.id(), found.name(), found.state(), found.mnet()),
+        (TenantId(1), "L'école 🌞", State::Retired, -1)
+    );
     assert_eq!((found.wwwroot(), found.dbpass()), ("https://a.org:8443/x", Some("p1")));
     assert_eq!(found.tags().collect::<Vec<_>>(), ["pilot"]);
     let options: Vec<_> = found.dboptions().iter().collect();
-    assert!(options.contains(&("dbport", SettingRef::Int(3307))) && options.contains(&("dbpersist", SettingRef::Bool(false))));
+    assert!(
+        options.contains(&("dbport", SettingRef::Int(3307)))
+            && options.contains(&("dbpersist", SettingRef::Bool(false)))
+    );
     let settings: Vec<_> = found.settings().map(|(name, value)| (name, format!("{value:?}"))).collect();
     assert_eq!(settings[0], ("theme", "Text(\"moove\")".into()));
     assert_eq!(settings[1].1, "List([Int(1), Float(2.5), Null, Map({\"y\": Bool(true)})])");
@@ -83,7 +89,9 @@ fn policies_come_before_the_tenants_own_settings_and_plugins_are_merged() {
     let mut reader = Reader::new(&path, farm.id);
     let index = reader.current().unwrap();
     let last = |key: &str, name: &str| match index.find(key) {
-        Some(Found::Tenant(tenant)) => tenant.settings().filter(|(n, _)| *n == name).last().map(|(_, v)| format!("{v:?}")),
+        Some(Found::Tenant(tenant)) => {
+            tenant.settings().filter(|(n, _)| *n == name).last().map(|(_, v)| format!("{v:?}"))
+        }
         _ => None,
     };
     assert_eq!(last("a.org", "theme").unwrap(), "Text(\"classic\")");
@@ -103,7 +111,9 @@ fn what_is_ambiguous_is_refused_with_every_case() {
     let error = compile(&farm).unwrap_err();
     assert_eq!(error.kind(), Kind::RegistryInvalid);
     let text = error.to_string();
-    for part in ["`a.org` belongs to tenant 1 and to tenant 2", "the control site and to tenant 3", "`b.org`", "tenant 99"] {
+    for part in
+        ["`a.org` belongs to tenant 1 and to tenant 2", "the control site and to tenant 3", "`b.org`", "tenant 99"]
+    {
         assert!(text.contains(part), "{text}");
     }
     assert!(!text.contains("*.b.org"), "a wildcard and a name below it are no ambiguity: {text}");
@@ -197,7 +207,8 @@ fn what_a_killed_publisher_left_does_not_stay() {
     fs::write(dir.path().join("index.linked"), b"link").unwrap();
     put(&path, 1, &["a.org"]);
     put(&path, 2, &["a.org"]);
-    let mut names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, ["index", "index.lock", "index.previous"]);
 }

@@ -286,6 +286,25 @@ final class bridge {
     }
 
     /**
+     * Makes a key file for the passwords of the registry.
+     *
+     * @param string $path absolute, outside the code and every dataroot
+     * @return array path
+     */
+    public static function key_create(string $path): array {
+        return self::call(static fn() => \Vmoodle\key_create($path));
+    }
+
+    /**
+     * Puts a new key above those of the key file, and seals every password again.
+     *
+     * @return array as publish()
+     */
+    public static function key_renew(): array {
+        return self::call(static fn() => \Vmoodle\key_renew());
+    }
+
+    /**
      * Every error that the extension knows.
      *
      * @return array blame, retryable and exception by stable code

@@ -46,6 +46,7 @@ final class cli {
         'aliases' => ['flag', false],
         'check' => ['text', null],
         'concurrency' => ['whole', 2],
+        'create' => ['text', null],
         'follow' => ['flag', false],
         'help' => ['flag', false],
         'interval' => ['whole', 2],
@@ -57,6 +58,7 @@ final class cli {
         'password-stdin' => ['flag', false],
         'plan' => ['flag', false],
         'remove' => ['text', null],
+        'renew' => ['flag', false],
         'search' => ['text', null],
         'set' => ['list', []],
         'skip-control' => ['flag', false],
@@ -69,6 +71,7 @@ final class cli {
 
     /** @var array the options of each script, in the order of its help. */
     private const SCRIPTS = [
+        'key' => ['create', 'renew', 'json', 'help'],
         'publish' => ['follow', 'interval', 'no-components', 'json', 'help'],
         'tenants' => ['list', 'targets', 'state', 'search', 'limit', 'offset', 'add', 'update', 'set', 'password-stdin', 'remove',
             'check', 'aliases', 'alias-add', 'tenant', 'alias-remove', 'json', 'help'],

@@ -1,0 +1,55 @@
+<?php
+// This file is part of vmoodle.
+//
+// vmoodle is free software: you can redistribute it and/or modify it under the terms of the GNU General Public License
+// as published by the Free Software Foundation, either version 3 of the License, or (at your option) any later version.
+
+/**
+ * A million boots of all kinds.
+ *
+ * @copyright 2026 the vmoodle authors
+ * @license   http://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+
+require(__DIR__ . '/cases.php');
+
+/** Private memory of this process, in bytes. */
+function private_bytes(): int {
+    preg_match_all('/^Private_(?:Clean|Dirty):\s+(\d+) kB/m', file_get_contents('/proc/self/smaps_rollup'), $found);
+    return 1024 * array_sum($found[1]);
+}
+
+/** Boots two tenants, a host that is refused, and the control site, in turns; `$count` is a multiple of 1,000. */
+function boots(int $count): int {
+    static $template;
+    $template ??= cfg(['vmoodle' => ['subpaths' => false]]);
+    $served = 0;
+    $names = ['VMOODLE_HOST=one.example.org', 'VMOODLE_HOST=two.example.org', 'VMOODLE_HOST=nobody.example.org', 'VMOODLE_HOST'];
+    for ($i = 0; $i < $count; $i++) {
+        // Not at every turn: putenv() itself takes memory for good.
+        if ($i % 250 === 0) {
+            putenv($names[intdiv($i, 250) % 4]);
+        }
+        $cfg = clone $template;
+        try {
+            $served += \Vmoodle\boot($cfg) === \Vmoodle\current() ? 1 : 0;
+        } catch (\Vmoodle\RefusedException $refused) {
+            $served += $refused->getCode() === 404 ? 1 : 0;
+        }
+    }
+    return $served;
+}
+
+answer([
+    'a million boots' => function () {
+        // Both are read once before, for what reading them takes.
+        boots(20000);
+        private_bytes();
+        gc_collect_cycles();
+        $before = [memory_get_usage(), private_bytes()];
+        $served = boots(1000000);
+        gc_collect_cycles();
+        $after = [memory_get_usage(), private_bytes()];
+        return ['served' => $served, 'php' => $after[0] - $before[0], 'private' => $after[1] - $before[1]];
+    },
+]);

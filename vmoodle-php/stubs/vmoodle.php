@@ -1,0 +1,454 @@
+<?php
+// This file is part of vmoodle.
+//
+// vmoodle is free software: you can redistribute it and/or modify it under the terms of the GNU General Public License
+// as published by the Free Software Foundation, either version 3 of the License, or (at your option) any later version.
+
+/**
+ * The manual of the PHP extension `vmoodle`, as a file that editors and static analysers read. It is never loaded by PHP.
+ *
+ * tests/php holds every name, parameter, type and default below against the loaded extension.
+ *
+ * What applies everywhere:
+ *
+ * - Arrays in and out are plain: null, booleans, numbers, UTF-8 texts and arrays of such, at most 16 levels deep. Times are
+ *   seconds since 1970, sizes are bytes. A row that a function gives never holds a password, only `haspassword`.
+ * - A parameter of another type is a \TypeError, with no juggling: `tenant(5)` is refused, `tenant('#5')` is not.
+ * - What fails throws a child of {@see Exception}; `@throws` names its reason, the stable word of `getReason()`. Every
+ *   function from {@see tenants()} on may also throw, and does not repeat it below:
+ *   - {@see ControlException} `not_booted`: {@see boot()} did not run in this process, or did not succeed;
+ *   - {@see ControlException} `not_control_site`: this process serves a tenant, and only the control site pilots the farm;
+ *   - {@see ControlException} `control_unreachable`: the control database does not answer (may be tried again);
+ *   - {@see ControlException} `registry_missing`: the plugin's tables are not in the control database;
+ *   - {@see ControlException} `bad_configuration`, `keyfile_unreadable`: `$CFG->vmoodle`, the database settings of config.php
+ *     or the key file cannot be used;
+ *   - {@see InternalException} `internal`: a defect of vmoodle.
+ * - Every function from {@see tenants()} on connects, works and says goodbye: nothing stays open between two calls. Those
+ *   that change what the index holds publish it in the same step, and change nothing when that is not possible, but for
+ *   `index_write_failed` ({@see ControlException}, may be tried again: the row is saved, the index is not in place) and
+ *   `publish_refused` ({@see ControlException}: the index belongs to another OS user).
+ *
+ * INI entries (PHP_INI_SYSTEM: php.ini, `php -d`, a pool's `php_admin_value`), all empty unless set. They stand in for what
+ * `$CFG->vmoodle`, an array under the same names without `vmoodle.`, leaves out:
+ *
+ * | entry                     | in `$CFG->vmoodle`           | what it is                                                     |
+ * |---------------------------|------------------------------|----------------------------------------------------------------|
+ * | `vmoodle.index`           | `index`: text                | absolute path of the index; `<dataroot>/vmoodle/index`         |
+ * | `vmoodle.subpaths`        | `subpaths`: bool             | whether paths take part in choosing the tenant; no             |
+ * | `vmoodle.trusted_proxies` | `trusted_proxies`: list      | addresses or networks (`10.0.0.0/8`) whose `X-Forwarded-Host`  |
+ * |                           | or text, commas between      | and `-Port` count; none                                        |
+ * | `vmoodle.dbuser`          | `dbuser`: text               | one database account for all tenants; each has its own         |
+ * | none, it would be shown   | `dbpass`: text               | its password                                                   |
+ * | `vmoodle.keyfile`         | `keyfile`: text              | absolute path of the key of stored passwords; stored in clear  |
+ * | `vmoodle.control`         | `control`: `serve`, `refuse` | whether the control site's own host is served on the web; yes  |
+ *
+ * {@see boot()} takes `$CFG->vmoodle` away, since it may hold a password. A name that is not in this table is refused.
+ *
+ * @package   vmoodle
+ * @copyright 2026 the vmoodle authors
+ * @license   http://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+
+namespace Vmoodle;
+
+/**
+ * Switches `$cfg` to the site that this request is for. To be called once, by config.php, before lib/setup.php.
+ *
+ * On the web the host of the request picks the site. On the command line the environment variable `VMOODLE_HOST` does, or
+ * the constant `CLI_VMOODLE_OVERRIDE` where a script defines it (`true` means the control site); without either it is the
+ * control site, and a name that is empty or unknown is refused, never passed over. The command line boots tenants in any
+ * state, and takes an alias for its tenant.
+ *
+ * In Moodle's own test runs (PHPUnit, Behat) it changes nothing but to take `$CFG->vmoodle` away, and gives null.
+ *
+ * ```php
+ * $CFG->wwwroot = 'https://farm.example.org'; // And all other settings of the control site.
+ * try {
+ *     $tenant = \Vmoodle\boot($CFG);          // ['id' => 12, 'wwwroot' => 'https://a.example.org', ...], or null.
+ * } catch (\Vmoodle\RefusedException $refusal) {
+ *     http_response_code($refusal->getCode()); // 301, 308, 404 or 503; 200 for node_health.
+ *     exit;
+ * }
+ * require_once(__DIR__ . '/lib/setup.php');
+ * ```
+ *
+ * What it sets for a tenant: `dbtype`, `dblibrary`, `dbhost`, `dbname`, `dbuser`, `dbpass`, `prefix`, `dboptions`, `wwwroot`,
+ * `dataroot`; `session_redis_prefix`, `session_memcached_prefix`, `sessioncookie`; a folder of its own below `cachedir`,
+ * `localcachedir`, `localrequestdir`, `tempdir`, `backuptempdir`, `filedir`, `trashdir`, `lock_file_root` and
+ * `session_file_save_path` where the control site sets them; `preventexecpath`, `disableupdateautodeploy`,
+ * `uninstallclionly`; `sslproxy` (off) for an http address; the farm's policies, then the tenant's own settings. For every
+ * site: `mainwwwroot`, `vmoodleroot`, `vmoodlename`, on a named command line `vhost`, and `alternative_component_cache` while
+ * a published one fits the code and neither `CACHE_DISABLE_ALL` nor `IGNORE_COMPONENT_CACHE` is defined. It takes
+ * `altcacheconfigpath` away from tenants. A request that is refused leaves `$cfg` as it was, but for `vmoodle`.
+ *
+ * @param object $cfg `$CFG` as config.php describes the control site; `wwwroot`, `dbname`, `prefix` and `dataroot` are read
+ * @return array{id: int, name: string, shortname: string, wwwroot: string, key: string, state: string, mnet: int,
+ *     tags: list<string>, cacheprefix: string, generation: int}|null the tenant's public facts; null on the control site.
+ *     `key` is the normalised `host[:port][/path]`, `cacheprefix` what its keys in shared stores begin with, `generation`
+ *     that of the index
+ * @throws RefusedException `host_unknown` (code 404), `tenant_unavailable` (503), `alias_redirect` (301 for GET and HEAD,
+ *     else 308, with a location), `index_unreadable` (503), `node_health` (200 or 503: a load balancer's question)
+ * @throws ControlException `bad_configuration`, `secret_undecryptable`, `keyfile_unreadable`; the code is 503
+ */
+function boot(object $cfg): ?array {}
+
+/**
+ * The tenant of this request: what {@see boot()} gave.
+ *
+ * @return array{id: int, name: string, shortname: string, wwwroot: string, key: string, state: string, mnet: int,
+ *     tags: list<string>, cacheprefix: string, generation: int}|null null on the control site, before boot, and after a boot
+ *     that was refused
+ */
+function current(): ?array {}
+
+/**
+ * What {@see boot()} would decide on the web for a host, without switching.
+ *
+ * ```php
+ * \Vmoodle\resolve('WWW.a.example.org', ['REQUEST_URI' => '/course/?id=2']);
+ * // ['outcome' => 'redirect', 'status' => 301, 'key' => 'www.a.example.org',
+ * //  'location' => 'https://a.example.org/course/?id=2', 'tenant' => ['id' => 12, ...]]
+ * ```
+ *
+ * @param string $host as in a Host header, any bytes
+ * @param array<string, string> $server further entries as in `$_SERVER`: REQUEST_URI, REQUEST_METHOD, REMOTE_ADDR,
+ *     HTTP_X_FORWARDED_HOST, HTTP_X_FORWARDED_PORT, and SERVER_NAME, SERVER_PORT for an empty host; others do not count
+ * @return array{outcome: string, status: int, key: ?string, location: ?string, tenant: ?array} `outcome` is `tenant`,
+ *     `control`, `redirect`, `unavailable`, `unknown` or `health`; `status` the HTTP status a visitor gets; `key` the
+ *     normalised `host[:port]`, null where the host is none; `location` is null but for a redirect; `tenant` as boot gives
+ *     it, null where none is concerned
+ * @throws ControlException `not_booted`: no boot told which farm is meant. A refused one did
+ */
+function resolve(string $host, array $server = []): array {}
+
+/**
+ * Every reason that an exception of this extension may have.
+ *
+ * @return array<string, array{blame: string, retryable: bool, exception: string}> by reason: who has to act (`caller`,
+ *     `tenant`, `control`, `internal`), whether the same call may succeed later, and the exception's class in this namespace
+ */
+function error_codes(): array {}
+
+/**
+ * Rows of the registry, the lowest number first.
+ *
+ * ```php
+ * \Vmoodle\tenants(['targets' => ['*.school.edu', '!net:2'], 'state' => 'enabled', 'limit' => 50]);
+ * ```
+ *
+ * @param array{targets?: string|list<string>, state?: string, search?: string, limit?: int, offset?: int} $filter `targets`
+ *     are words combined left to right: `all` (enabled), `any`, an address or host, a glob, `/regex/`, `net:2`, `tag:pilot`,
+ *     each with a leading `!` to take away; without them rows in all states are given. `search` looks in name, short name
+ *     and address
+ * @return list<array<string, mixed>> as {@see tenant()} gives each
+ * @throws InvalidException `bad_parameter`
+ */
+function tenants(array $filter = []): array {}
+
+/**
+ * One row of the registry.
+ *
+ * @param string $wwwroot the tenant's address or host, or `#12` by its number
+ * @return array<string, mixed> every column of `local_vmoodle` but the password, by name: texts and integers as they are
+ *     stored, `vdboptions` and `settings` as arrays (null where they are no JSON), `tags` as a list; and
+ *     `key` (?string), `haspassword` (bool), `state` (`broken` where the row cannot be served, then with `problem`)
+ * @throws NotFoundException `tenant_not_found`
+ * @throws InvalidException `bad_host`, `bad_wwwroot`
+ */
+function tenant(string $wwwroot): array {}
+
+/**
+ * Adds a tenant and publishes. Its database and files are not made, and not looked at: see {@see tenant_check()}.
+ *
+ * ```php
+ * \Vmoodle\tenant_add([
+ *     'vhostname' => 'https://a.example.org',
+ *     'vdbname' => 'moodle_a', 'vdblogin' => 'moodle_a', 'vdbpass' => $password,
+ *     'vdatapath' => '/var/moodledata/a',
+ * ]);
+ * ```
+ *
+ * @param array<string, mixed> $row `vhostname`, `vdbname` and `vdatapath` must be given; `vdblogin` too, where the farm has no
+ *     `dbuser`. Else: `name`, `shortname`, `description`, `vdbtype` (mariadb, mysqli, pgsql; as the control site), `vdbhost`
+ *     (localhost; `host:port` is taken apart), `vdbport`, `vdbsocket`, `vdbpass`, `vdbprefix` (mdl_), `vdbpersist` (no),
+ *     `vdboptions` (array), `mnet` (0), `state` (enabled) or `enabled`, `settings` (array: what it sets in `$CFG`), `tags`
+ *     (list), `metadata`, `allowshared` (bool: its database or dataroot may be another tenant's)
+ * @return array<string, mixed> the row, as {@see tenant()} gives it
+ * @throws InvalidException `bad_parameter`, `bad_host`, `bad_wwwroot`, `bad_identifier`, `bad_setting`
+ * @throws ConflictException `host_taken`, `database_taken`, `dataroot_taken`
+ */
+function tenant_add(array $row): array {}
+
+/**
+ * Changes a tenant's row and publishes.
+ *
+ * @param string $wwwroot as for {@see tenant()}
+ * @param array<string, mixed> $changes as for {@see tenant_add()}; what is not given stays as it is
+ * @return array<string, mixed> the row as it is now
+ * @throws NotFoundException `tenant_not_found`
+ * @throws InvalidException `bad_parameter`, `bad_host`, `bad_wwwroot`, `bad_identifier`, `bad_setting`
+ * @throws ConflictException `host_taken`, `database_taken`, `dataroot_taken`
+ */
+function tenant_update(string $wwwroot, array $changes): array {}
+
+/**
+ * Takes a tenant and its aliases out of the registry and publishes. Its database and files stay.
+ *
+ * @param string $wwwroot as for {@see tenant()}
+ * @return array<string, mixed> the row as it was
+ * @throws NotFoundException `tenant_not_found`
+ * @throws InvalidException `bad_host`, `bad_wwwroot`
+ */
+function tenant_remove(string $wwwroot): array {}
+
+/**
+ * Tries whether a tenant could serve. What is wrong is a check's result, not an exception.
+ *
+ * @param array<string, mixed> $tenant as for {@see tenant_add()}, or a row that {@see tenant()} gave: with its `id` what is
+ *     not given comes from the registry, the password above all
+ * @return list<array{check: string, status: string, detail: string, hint: ?string}> in the order they were made; `status` is
+ *     `ok`, `warning`, `error` or `skipped`
+ * @throws NotFoundException `tenant_not_found`: no tenant has the `id`
+ */
+function tenant_check(array $tenant): array {}
+
+/**
+ * Gives a tenant a further host, which answers with a redirect, and publishes.
+ *
+ * @param string $host `host[:port][/path]`, or `*.example.org` for every name below a domain
+ * @param string $tenant the tenant's address or host
+ * @return array{id: int, host: string, tenant: ?string, tenantid: int, timecreated: int}
+ * @throws NotFoundException `tenant_not_found`
+ * @throws InvalidException `bad_host`, `bad_wwwroot`
+ * @throws ConflictException `host_taken`
+ */
+function alias_add(string $host, string $tenant): array {}
+
+/**
+ * Changes an alias and publishes.
+ *
+ * @param string $host the alias as it is
+ * @param array{host?: string, tenant?: string} $changes
+ * @return array{id: int, host: string, tenant: ?string, tenantid: int, timecreated: int}
+ * @throws NotFoundException `alias_not_found`, `tenant_not_found`
+ * @throws InvalidException `bad_parameter`, `bad_host`, `bad_wwwroot`
+ * @throws ConflictException `host_taken`
+ */
+function alias_update(string $host, array $changes): array {}
+
+/**
+ * Takes an alias away and publishes.
+ *
+ * @param string $host the alias
+ * @return array{id: int, host: string, tenant: ?string, tenantid: int, timecreated: int} as it was
+ * @throws NotFoundException `alias_not_found`
+ * @throws InvalidException `bad_host`, `bad_wwwroot`
+ */
+function alias_remove(string $host): array {}
+
+/**
+ * Adds a policy, settings that are enforced on tenants, and publishes.
+ *
+ * @param array<string, mixed> $row `name`, `targets` (words as for {@see tenants()}) and `settings` (array) must be given;
+ *     `enabled` (yes), `sortorder` (0: later ones win)
+ * @return array{id: int, name: string, targets: list<string>, settings: ?array, enabled: int, sortorder: int,
+ *     timecreated: int, timemodified: int}
+ * @throws InvalidException `bad_parameter`, `bad_setting`, `bad_identifier`
+ * @throws ConflictException `name_taken`
+ */
+function policy_add(array $row): array {}
+
+/**
+ * Changes a policy and publishes.
+ *
+ * @param string $name the policy's name as it is
+ * @param array<string, mixed> $changes as for {@see policy_add()}; what is not given stays
+ * @return array{id: int, name: string, targets: list<string>, settings: ?array, enabled: int, sortorder: int,
+ *     timecreated: int, timemodified: int}
+ * @throws NotFoundException `policy_not_found`
+ * @throws InvalidException `bad_parameter`, `bad_setting`, `bad_identifier`
+ * @throws ConflictException `name_taken`
+ */
+function policy_update(string $name, array $changes): array {}
+
+/**
+ * Takes a policy away and publishes.
+ *
+ * @param string $name the policy's name
+ * @return array{id: int, name: string, targets: list<string>, settings: ?array, enabled: int, sortorder: int,
+ *     timecreated: int, timemodified: int} as it was
+ * @throws NotFoundException `policy_not_found`
+ */
+function policy_remove(string $name): array {}
+
+/**
+ * Adds a database server on which tenants may be made. The index holds no servers: nothing is published.
+ *
+ * @param array<string, mixed> $row `name`, `engine` (mariadb, mysqli, pgsql) and `login` must be given; `host` (localhost),
+ *     `port`, `socket`, `password` or `passwordfile` (absolute path), `accounthost`, `connections` (0: no limit), `weight` (1)
+ * @return array<string, mixed> its columns by name without the password, and `haspassword` (bool)
+ * @throws InvalidException `bad_parameter`
+ * @throws ConflictException `name_taken`
+ */
+function server_add(array $row): array {}
+
+/**
+ * Changes a database server.
+ *
+ * @param string $name its name as it is
+ * @param array<string, mixed> $changes as for {@see server_add()}; what is not given stays
+ * @return array<string, mixed> as {@see server_add()} gives it
+ * @throws NotFoundException `server_not_found`
+ * @throws InvalidException `bad_parameter`
+ * @throws ConflictException `name_taken`
+ */
+function server_update(string $name, array $changes): array {}
+
+/**
+ * Takes a database server off the list. The server itself is not touched.
+ *
+ * @param string $name its name
+ * @return array<string, mixed> as it was
+ * @throws NotFoundException `server_not_found`
+ */
+function server_remove(string $name): array {}
+
+/**
+ * Compiles the registry into the index and puts it in place. An original's rows are upgraded on the way, and stored
+ * passwords are sealed where the farm has a key file.
+ *
+ * @return array{generation: int, tenants: int, aliases: int, bytes: int, path: string, warnings: list<string>} `warnings`
+ *     are sentences about rows that could not be taken as they are
+ * @throws ControlException `registry_invalid`, `publish_refused`, `index_write_failed`
+ */
+function publish(): array {}
+
+/**
+ * Makes a key file for the passwords of the registry; `$CFG->vmoodle['keyfile']` names it from then on.
+ *
+ * It belongs to the farm's OS user, mode 0600. The next publish() seals every password with it.
+ *
+ * @param string $path absolute, outside the code and every dataroot; its folder must be there
+ * @return array{path: string}
+ * @throws InvalidException `bad_parameter` for another place
+ * @throws ControlException `keyfile_unreadable` where there is a file already, or it cannot be written
+ */
+function key_create(string $path): array {}
+
+/**
+ * Puts a new key above those of the key file and publishes, which seals every password again.
+ *
+ * The older keys stay in the file for indexes that other nodes still have.
+ *
+ * @return array as {@see publish()}
+ * @throws ControlException `bad_configuration` where no key file is set; `keyfile_unreadable`; as publish()
+ */
+function key_renew(): array {}
+
+/**
+ * Brings this node's index up to the registry's generation, which stays as it is: for farms of several nodes.
+ *
+ * @return array{generation: ?int, tenants: ?int, aliases: ?int, bytes: ?int, path: string, warnings: list<string>,
+ *     changed: bool} as {@see publish()}; `aliases` is null where nothing changed
+ * @throws ControlException `registry_invalid`, `publish_refused`, `index_write_failed`
+ */
+function index_refresh(): array {}
+
+/**
+ * How this node's index is. Needs no control database.
+ *
+ * @return array{path: string, state: string, generation: ?int, tenants: ?int, bytes: ?int, published: ?int,
+ *     message: ?string} `state` is `good`, `previous` (the one in place is not fit, the one before is served), or, where none
+ *     is served, `torn`, `foreign`, `version` or `missing`; `message` is for the operator, null where all is well
+ */
+function index_status(): array {}
+
+/**
+ * Whatever goes wrong. The message is for operators: it names no password, and hosts in it are escaped.
+ */
+class Exception extends \Exception {
+    /** @var string what getReason() gives */
+    protected $reason = '';
+    /** @var ?string what getTenant() gives */
+    protected $tenant = null;
+    /** @var bool what isRetryable() gives */
+    protected $retryable = false;
+    /** @var ?string what getHint() gives */
+    protected $hint = null;
+
+    /**
+     * The stable word for what went wrong, a key of {@see error_codes()}; empty for one that PHP code made.
+     */
+    final public function getReason(): string {}
+
+    /**
+     * The address of the tenant that it happened to; null where it concerns none.
+     */
+    final public function getTenant(): ?string {}
+
+    /**
+     * Whether the same call may succeed later without anybody acting.
+     */
+    final public function isRetryable(): bool {}
+
+    /**
+     * The way out, as a sentence; it also stands at the end of the message. Null where there is none.
+     */
+    final public function getHint(): ?string {}
+}
+
+/**
+ * boot() does not serve this request. `getCode()` is the HTTP status.
+ */
+class RefusedException extends Exception {
+    /** @var ?string what getLocation() gives */
+    protected $location = null;
+    /** @var ?int what getRetryAfter() gives */
+    protected $retryafter = null;
+
+    /**
+     * Where to go instead: the tenant's address and the same path, fit for a header. Null but for `alias_redirect`.
+     */
+    final public function getLocation(): ?string {}
+
+    /**
+     * After how many seconds to come back; null where that would not help.
+     */
+    final public function getRetryAfter(): ?int {}
+}
+
+/**
+ * A value that was given is not valid. Nothing was changed.
+ */
+class InvalidException extends Exception {
+}
+
+/**
+ * What was named does not exist.
+ */
+class NotFoundException extends Exception {
+}
+
+/**
+ * What was asked for belongs to somebody else.
+ */
+class ConflictException extends Exception {
+}
+
+/**
+ * A tenant's database or files do not answer.
+ */
+class TenantException extends Exception {
+}
+
+/**
+ * The control site is at fault: its database, the registry, the index, the settings.
+ */
+class ControlException extends Exception {
+}
+
+/**
+ * A defect of vmoodle: please report it.
+ */
+class InternalException extends Exception {
+}
