@@ -15,7 +15,8 @@ fn asked(test: &str, case: &str) -> Option<Value> {
 fn an_object_with_code_of_its_own_is_switched_through_it() {
     let Some(said) = asked("config_magic", "magic") else { return };
     assert_eq!(said["tenant"]["key"], "one.example.org");
-    for (name, value) in [("dbname", json!("moodle_1")), ("dbpass", json!("secret-of-1")), ("preventexecpath", json!(true))]
+    for (name, value) in
+        [("dbname", json!("moodle_1")), ("dbpass", json!("secret-of-1")), ("preventexecpath", json!(true))]
     {
         assert_eq!(said["values"][name], value, "{name}");
     }

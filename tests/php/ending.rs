@@ -48,7 +48,8 @@ fn a_fatal_error_within_boot_is_php_s_own_and_no_crash() {
 #[test]
 fn a_process_may_fork_after_boot() {
     let Some(()) = need::all(&[Need::Php]) else { return };
-    let has = support::process::output(support::php::without_extension().args(["-r", "echo function_exists('pcntl_fork');"]));
+    let has =
+        support::process::output(support::php::without_extension().args(["-r", "echo function_exists('pcntl_fork');"]));
     if has != "1" {
         eprintln!("skipped: this PHP has no pcntl");
         return;

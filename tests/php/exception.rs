@@ -50,7 +50,10 @@ fn php_code_may_make_extend_and_wrap_them() {
     for one in made.as_array().unwrap() {
         assert_eq!((&one["message"], &one["code"], &one["previous"]), (&json!("made"), &json!(7), &json!(true)));
         assert_eq!((&one["file"], &one["getReason"]), (&json!("exception.php"), &json!("")), "{one}");
-        assert_eq!((&one["getTenant"], &one["isRetryable"], &one["getHint"]), (&Value::Null, &json!(false), &Value::Null));
+        assert_eq!(
+            (&one["getTenant"], &one["isRetryable"], &one["getHint"]),
+            (&Value::Null, &json!(false), &Value::Null)
+        );
     }
     let own = asked("exception_extended", "extended").unwrap();
     assert_eq!((&own["class"], &own["code"], &own["getReason"]), (&json!("Own"), &json!(418), &json!("own")));

@@ -9,7 +9,8 @@ const BOUND: i64 = 512 << 10;
 fn a_million_boots_take_no_memory() {
     let Some(mut site) = Site::new("memory") else { return };
     for host in ["one", "two"] {
-        let settings = serde_json::json!({"theme": "moove", "forced_plugin_settings": {"a": {"x": 1}}, "list": [1, "two"]});
+        let settings =
+            serde_json::json!({"theme": "moove", "forced_plugin_settings": {"a": {"x": 1}}, "list": [1, "two"]});
         let tenant = site.tenant(&format!("https://{host}.example.org"));
         tenant.settings = settings.as_object().unwrap().clone();
         tenant.tags = vec!["pilot".into()];

@@ -10,7 +10,8 @@ fn site(test: &str) -> Option<Site> {
     let key = site.folder().join("key");
     let keyring = Keyring::create(&key).unwrap();
     site.tenant("https://one.example.org");
-    site.tenant("https://two.example.org").database.password = Some(keyring.seal(&Secret::new("secret-sealed")).unwrap());
+    site.tenant("https://two.example.org").database.password =
+        Some(keyring.seal(&Secret::new("secret-sealed")).unwrap());
     site.publish();
     Some(site)
 }

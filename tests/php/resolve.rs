@@ -57,8 +57,7 @@ fn what_boot_would_decide_is_told_with_the_key_and_the_public_facts() {
     assert_eq!(told["tenant"]["state"], "enabled");
     let mut names: Vec<&str> = told["tenant"].as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
-    let public =
-        ["cacheprefix", "generation", "id", "key", "mnet", "name", "shortname", "state", "tags", "wwwroot"];
+    let public = ["cacheprefix", "generation", "id", "key", "mnet", "name", "shortname", "state", "tags", "wwwroot"];
     assert_eq!(names, public);
 }
 

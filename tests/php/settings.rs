@@ -30,7 +30,11 @@ fn an_ini_entry_stands_in_for_what_cfg_leaves_out() {
     assert_eq!(asked(&site, "null is not said", &[&entry])["cfg"]["dataroot"], "/var/elsewhere");
     assert_eq!(asked(&site, "cfg wins", &[&entry])["cfg"]["dataroot"], "/var/moodledata/1");
     let said = asked(&site, "ini", &[&entry, "vmoodle.dbuser=farm"]);
-    assert_eq!((&said["all"]["vmoodle.index"], &said["set"]), (&json!(moved), &json!(false)), "a script may not set it");
+    assert_eq!(
+        (&said["all"]["vmoodle.index"], &said["set"]),
+        (&json!(moved), &json!(false)),
+        "a script may not set it"
+    );
     assert_eq!((&said["cfg"]["dbuser"], &said["cfg"]["dbpass"]), (&json!("farm"), &json!("")));
 }
 

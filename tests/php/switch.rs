@@ -89,7 +89,10 @@ fn folders_that_the_control_site_moved_are_parted_and_its_cache_stores_taken_awa
     assert_eq!(one["backuptempdir"], "");
     assert!(one.get("altcacheconfigpath").is_none());
     let control = site.ask("switch", "moved folders")["cfg"].clone();
-    assert_eq!((&control["cachedir"], &control["altcacheconfigpath"]), (&json!("/fast/cache/"), &json!("/fast/muc.php")));
+    assert_eq!(
+        (&control["cachedir"], &control["altcacheconfigpath"]),
+        (&json!("/fast/cache/"), &json!("/fast/muc.php"))
+    );
 }
 
 #[test]

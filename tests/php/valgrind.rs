@@ -48,7 +48,8 @@ fn no_memory_is_misused_or_lost() {
     let Some(()) = need::all(&[Need::Php, Need::Valgrind]) else { return };
     let Some(mut site) = Site::new("valgrind") else { return };
     for host in ["one", "two", "off"] {
-        let settings = serde_json::json!({"theme": "moove", "forced_plugin_settings": {"a": {"x": 1}}, "list": [1, "two"]});
+        let settings =
+            serde_json::json!({"theme": "moove", "forced_plugin_settings": {"a": {"x": 1}}, "list": [1, "two"]});
         let tenant = site.tenant(&format!("https://{host}.example.org"));
         tenant.settings = settings.as_object().unwrap().clone();
         tenant.tags = vec!["pilot".into()];

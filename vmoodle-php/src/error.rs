@@ -40,8 +40,7 @@ struct Place {
 }
 
 impl Place {
-    const EMPTY: Self =
-        Self { class: AtomicPtr::new(ptr::null_mut()), arguments: AtomicPtr::new(ptr::null_mut()) };
+    const EMPTY: Self = Self { class: AtomicPtr::new(ptr::null_mut()), arguments: AtomicPtr::new(ptr::null_mut()) };
 }
 
 macro_rules! classes {

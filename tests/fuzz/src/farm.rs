@@ -35,15 +35,18 @@ pub fn farm() -> Farm {
     let rows = |name: &str| cases[name].as_array().expect("a list").clone();
     let text = |row: &Value, name: &str| row[name].as_str().map(str::to_owned);
     let (id, address) = control(&cases).farm().expect("the fixture names a control site");
-    let tenants = rows("tenants").iter().map(|row| {
-        let mut tenant = tenant(number(&row["id"]), &text(row, "wwwroot").expect("an address"));
-        tenant.state = text(row, "state").map_or(State::Enabled, |word| State::parse(&word).expect("a state"));
+    let tenants = rows("tenants").into_iter().map(|row| {
+        let mut tenant = tenant(number(&row["id"]), &text(&row, "wwwroot").expect("an address"));
+        tenant.state = text(&row, "state").map_or(State::Enabled, |word| State::parse(&word).expect("a state"));
         tenant
     });
-    let aliases = rows("aliases").iter().map(|row| Alias {
-        pattern: HostPattern::parse(&text(row, "host").expect("a host")).expect("a pattern"),
-        tenant: TenantId(number(&row["tenant"])),
-    }).collect();
+    let aliases = rows("aliases")
+        .iter()
+        .map(|row| Alias {
+            pattern: HostPattern::parse(&text(row, "host").expect("a host")).expect("a pattern"),
+            tenant: TenantId(number(&row["tenant"])),
+        })
+        .collect();
     let policy = Policy {
         name: "policy".into(),
         targets: Targets::parse(&["any"]).expect("a target"),

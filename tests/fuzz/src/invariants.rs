@@ -14,7 +14,10 @@ use vmoodle_core::tenant::{Service, State};
 pub fn door(gate: &mut Gate, farm: &Farm, facts: RequestFacts<'_>) {
     let key = gate.requested_key(&facts).ok();
     if let Some(key) = &key {
-        assert!(key.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase() && b != b'/' && b != b'*'), "{key:?}");
+        assert!(
+            key.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase() && b != b'/' && b != b'*'),
+            "{key:?}"
+        );
     }
     let trusted = gate.settings().trusts(facts.remote_addr.unwrap_or_default());
     let subpaths = gate.settings().subpaths;
@@ -40,7 +43,8 @@ pub fn door(gate: &mut Gate, farm: &Farm, facts: RequestFacts<'_>) {
             let registered = registered(farm, tenant);
             assert_eq!(registered.state, State::Enabled);
             assert!(farm.aliases.iter().any(|alias| alias.tenant == registered.id), "a redirect comes from an alias");
-            let rest = location.strip_prefix(&registered.address.to_string()).expect("it leads to the tenant's address");
+            let rest =
+                location.strip_prefix(&registered.address.to_string()).expect("it leads to the tenant's address");
             assert!(rest.is_empty() || rest.starts_with('/') || rest.starts_with('?'), "{location}");
             assert!(location.bytes().all(|b| b.is_ascii_graphic()), "{location:?}");
             assert!(!rest.starts_with("//"), "{location}");
