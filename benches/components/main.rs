@@ -60,7 +60,8 @@ fn main() {
     );
     report.say("| component cache | first page, ms | opcache for the tenant, MB |");
     report.say("|---|---|---|");
-    for (name, times, taken) in [("one for the farm", &with, &taken_with), ("one per tenant", &without, &taken_without)] {
+    for (name, times, taken) in [("one for the farm", &with, &taken_with), ("one per tenant", &without, &taken_without)]
+    {
         report.say(&format!("| {name} | {} | {} |", Spread::of(times).show(0), Spread::of(taken).show(2)));
         report.keep(&format!("{name}-ms"), times);
         report.keep(&format!("{name}-mb"), taken);
@@ -82,7 +83,7 @@ fn first_page(farm: &Farm, web: &Web, shared: bool) -> (f64, f64) {
     if from.exists() {
         std::fs::rename(from, to).expect("a descriptor");
     }
-    farm.call("publish", json!([])).unwrap();
+    farm.call("publish", json!([])).expect("a publication");
     let dataroot = farm.dataroot(HOST);
     std::fs::remove_dir_all(&dataroot).expect("a dataroot");
     std::fs::create_dir(&dataroot).expect("a dataroot");

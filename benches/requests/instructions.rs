@@ -45,7 +45,7 @@ fn run(root: &Path, host: &str, script: &str, requests: u32) -> f64 {
         .expect("valgrind runs");
     let address = ([127, 0, 0, 1], port).into();
     let ask = || Request::new("GET", host, script).try_send(address);
-    assert!(wait::holds_within(Duration::from_secs(60), || ask().is_ok()), "the server does not answer");
+    assert!(wait::holds_within(Duration::from_mins(1), || ask().is_ok()), "the server does not answer");
     for _ in 1..requests {
         ask().expect("an answer");
     }

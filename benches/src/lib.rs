@@ -106,12 +106,15 @@ pub fn is_trial() -> bool {
 }
 
 /// The extension as it is installed: built in the release profile.
+///
+/// # Panics
+/// When it does not build.
 pub fn extension() -> PathBuf {
     let root = support::root::workspace();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built =
-        Command::new(cargo).args(["build", "--quiet", "--release", "-p", "vmoodle-php"]).current_dir(&root).status();
-    assert!(built.expect("cargo runs").success(), "the extension does not build");
+    let build = ["build", "--quiet", "--release", "-p", "vmoodle-php"];
+    let status = Command::new(cargo).args(build).current_dir(root).status();
+    assert!(status.expect("cargo runs").success(), "the extension does not build");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     target.join("release/libvmoodle.so")
 }

@@ -10,8 +10,8 @@ fn ended(test: &str, case: &str) -> Option<(Option<i32>, String, String)> {
     site.tenant("https://one.example.org");
     site.publish();
     let result = site.php("ending", case).env("VMOODLE_HOST", "one.example.org").output().unwrap();
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    Some((result.status.code(), text(&result.stdout), text(&result.stderr)))
+    let shown = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Some((result.status.code(), shown(&result.stdout), shown(&result.stderr)))
 }
 
 #[test]
@@ -24,25 +24,25 @@ fn exit_within_and_after_boot_ends_the_script_in_order() {
 
 #[test]
 fn a_refusal_that_nobody_catches_ends_the_script_as_any_exception() {
-    let Some(ended) = ended("ending_uncaught", "an exception nobody catches") else { return };
-    assert_eq!((ended.0, ended.1.as_str()), (Some(255), "\"nobody\""), "{ended:?}");
-    assert!(ended.2.contains("Uncaught Vmoodle\\RefusedException: no tenant has the host"), "{ended:?}");
-    assert!(!ended.2.contains("secret"), "{ended:?}");
+    let Some(end) = ended("ending_uncaught", "an exception nobody catches") else { return };
+    assert_eq!((end.0, end.1.as_str()), (Some(255), "\"nobody\""), "{end:?}");
+    assert!(end.2.contains("Uncaught Vmoodle\\RefusedException: no tenant has the host"), "{end:?}");
+    assert!(!end.2.contains("secret"), "{end:?}");
 }
 
 #[test]
 fn the_extension_works_until_the_last_destructor() {
     for (test, case) in [("ending_shutdown", "boot at the end"), ("ending_destructor", "boot in the last destructor")] {
-        let Some(ended) = ended(test, case) else { return };
-        assert_eq!((ended.0, ended.1.as_str()), (Some(7), "\"one.example.org\""), "{case}: {ended:?}");
+        let Some(end) = ended(test, case) else { return };
+        assert_eq!((end.0, end.1.as_str()), (Some(7), "\"one.example.org\""), "{case}: {end:?}");
     }
 }
 
 #[test]
 fn a_fatal_error_within_boot_is_php_s_own_and_no_crash() {
-    let Some(ended) = ended("ending_memory", "memory runs out within boot") else { return };
-    assert_eq!(ended.0, Some(255), "{ended:?}");
-    assert!(ended.2.contains("Allowed memory size"), "{ended:?}");
+    let Some(end) = ended("ending_memory", "memory runs out within boot") else { return };
+    assert_eq!(end.0, Some(255), "{end:?}");
+    assert!(end.2.contains("Allowed memory size"), "{end:?}");
 }
 
 #[test]
@@ -54,6 +54,6 @@ fn a_process_may_fork_after_boot() {
         eprintln!("skipped: this PHP has no pcntl");
         return;
     }
-    let Some(ended) = ended("ending_fork", "fork") else { return };
-    assert_eq!((ended.0, ended.1.as_str()), (Some(7), "\"one.example.org\""), "{ended:?}");
+    let Some(end) = ended("ending_fork", "fork") else { return };
+    assert_eq!((end.0, end.1.as_str()), (Some(7), "\"one.example.org\""), "{end:?}");
 }

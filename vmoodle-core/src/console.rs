@@ -245,8 +245,9 @@ impl Console {
     /// [`Self::publish`]. The older keys stay in the file until somebody takes them out.
     pub fn key_renew(&self) -> Result<Map<String, Value>> {
         let Some(path) = self.control.settings.keyfile.as_deref() else {
-            return Err(Error::new(Kind::BadConfiguration, "no key file is set")
-                .hint("make one with `php local/vmoodle/cli/key.php --create=PATH`, and set `$CFG->vmoodle['keyfile']`"));
+            return Err(Error::new(Kind::BadConfiguration, "no key file is set").hint(
+                "make one with `php local/vmoodle/cli/key.php --create=PATH`, and set `$CFG->vmoodle['keyfile']`",
+            ));
         };
         Keyring::renew(path)?;
         self.publish()

@@ -50,7 +50,7 @@ identifier! {
 
 identifier! {
     /// A table prefix as Moodle accepts it: lower case letters, digits and `_`, at most 10, beginning with a letter;
-    /// it may be empty (lib/dml/moodle_database.php, install.php).
+    /// it may be empty (`lib/dml/moodle_database.php`, `install.php`).
     Prefix, "table prefix", "it must have at most 10 lower case letters, digits or `_` and begin with a letter", 10,
     |s| s.is_empty() || s.as_bytes()[0].is_ascii_lowercase()
         && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
@@ -64,7 +64,7 @@ identifier! {
 
 identifier! {
     /// The full name of a plugin in `forced_plugin_settings`: `type_name`, or a name such as `question` or `moodlecourse`
-    /// (lib/moodlelib.php, get_config).
+    /// (`lib/moodlelib.php`, `get_config`).
     PluginName, "plugin name", "it must have 1 to 100 lower case letters, digits or `_` and begin with a letter", 100,
     |s| s.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
         && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')

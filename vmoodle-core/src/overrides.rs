@@ -120,6 +120,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "called with `json!`")]
     fn map(value: Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap()
     }

@@ -106,7 +106,8 @@ impl Keyring {
         text.zeroize();
         match keys {
             Some(keys) if !keys.is_empty() => Ok(Self { path: Some(path.to_owned()), keys }),
-            _ => Err(unreadable("holds no key, or a line that is none").hint("let `php local/vmoodle/cli/key.php --create=PATH` make one")),
+            _ => Err(unreadable("holds no key, or a line that is none")
+                .hint("let `php local/vmoodle/cli/key.php --create=PATH` make one")),
         }
     }
 

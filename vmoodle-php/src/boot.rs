@@ -104,7 +104,7 @@ pub(crate) fn forget_request() {
     LAST.take();
 }
 
-/// Rows for phpinfo(): each farm's index.
+/// Rows for `phpinfo()`: each farm's index.
 pub(crate) fn shown() -> Vec<(String, String)> {
     let row = |opened: &mut Opened| {
         let name = format!("Index of {}", opened.control.wwwroot);
@@ -229,16 +229,15 @@ fn with_gate<T>(
     let raw = raw_bytes(cfg, own);
     let mut gates = take(&GATES);
     let known = raw.as_ref().and_then(|raw| gates.iter().position(|opened| opened.raw == *raw));
-    let place = match known {
-        Some(place) => place,
-        None => {
-            let opened = open(cfg, own, raw.unwrap_or_default()).map_err(|e| refused(&e.into()))?;
-            if gates.len() >= GATES_KEPT {
-                gates.clear();
-            }
-            gates.push(opened);
-            gates.len() - 1
+    let place = if let Some(place) = known {
+        place
+    } else {
+        let opened = open(cfg, own, raw.unwrap_or_default()).map_err(|e| refused(&e.into()))?;
+        if gates.len() >= GATES_KEPT {
+            gates.clear();
         }
+        gates.push(opened);
+        gates.len() - 1
     };
     let done = run(&mut gates[place], cfg);
     LAST.set(Some(place));

@@ -63,7 +63,8 @@ impl Cfg<'_> {
         unsafe {
             let read = (*self.0.handlers).read_property?;
             let mut made = Zval::new();
-            let value = read(object, name.as_ptr(), BP_VAR_IS as i32, ptr::null_mut(), &raw mut made).as_ref()?;
+            let value =
+                read(object, name.as_ptr(), BP_VAR_IS.cast_signed(), ptr::null_mut(), &raw mut made).as_ref()?;
             Some(value.dereference().shallow_clone())
         }
     }

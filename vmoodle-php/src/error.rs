@@ -40,12 +40,14 @@ struct Place {
 }
 
 impl Place {
-    const EMPTY: Self = Self { class: AtomicPtr::new(ptr::null_mut()), arguments: AtomicPtr::new(ptr::null_mut()) };
+    const fn empty() -> Self {
+        Self { class: AtomicPtr::new(ptr::null_mut()), arguments: AtomicPtr::new(ptr::null_mut()) }
+    }
 }
 
 macro_rules! classes {
     ($($place:ident: $short:literal extends $parent:expr, $parent_name:literal, properties $properties:expr, methods $methods:expr;)*) => {
-        $(static $place: Place = Place::EMPTY;)*
+        $(static $place: Place = Place::empty();)*
 
         /// Registers the classes, the parents first.
         pub(crate) fn register() -> Setup<()> {

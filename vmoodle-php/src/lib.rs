@@ -1,7 +1,7 @@
 //! The PHP extension `vmoodle`: plain functions in the namespace `Vmoodle`, each a few lines over `vmoodle-core`.
 //!
-//! What lives how long: names and INI entries for the process ([`settings`], [`names`]); one gate per farm for the
-//! worker ([`boot`]); the booted site for the request. Nothing is opened and no thread is started before PHP-FPM forks.
+//! What lives how long: names and INI entries for the process (`settings`, `names`); one gate per farm for the
+//! worker (`boot`); the booted site for the request. Nothing is opened and no thread is started before PHP-FPM forks.
 // The binding talks to Zend's C API; `php_module` makes an entry point without a doc comment.
 #![allow(unsafe_code, missing_docs)]
 // `php_function` repeats the parameters' types without their lifetimes.

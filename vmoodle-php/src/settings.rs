@@ -118,7 +118,7 @@ pub(crate) fn register(module: i32) {
     IniEntryDef::register(INI.as_slice(), module);
 }
 
-/// The entries and their values, for phpinfo().
+/// The entries and their values, for `phpinfo()`.
 pub(crate) fn shown() -> Vec<(&'static str, String)> {
     let shown = |name: &'static CStr| (name.to_str().unwrap_or_default(), ini(name).unwrap_or_default());
     ENTRIES.into_iter().map(shown).collect()
@@ -130,7 +130,10 @@ fn ini(name: &'static CStr) -> Option<String> {
     // engine that lives at least until the next change of the entry, and it is copied at once.
     let text = unsafe {
         let value = zend_ini_string(name.as_ptr(), name.count_bytes(), 0);
-        if value.is_null() { return None } else { CStr::from_ptr(value) }
+        if value.is_null() {
+            return None;
+        }
+        CStr::from_ptr(value)
     };
     Some(text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
@@ -143,12 +146,10 @@ pub(crate) fn given(own: Option<&Zval>) -> Result<Given> {
     });
     let own = own.transpose()?;
     let entry_of = |name: &str| own.and_then(|own| own.get(name)).map(Zval::dereference);
-    if let Some(own) = own {
-        if let Some((unknown, _)) = own.iter().find(|(key, _)| !KNOWN.contains(&key.to_string().as_str())) {
-            let message =
-                format!("`$CFG->vmoodle` has no setting `{}`", vmoodle_core::host::escape(&unknown.to_string()));
-            return Err(Error::new(Kind::BadConfiguration, message).hint(format!("known are {}", KNOWN.join(", "))));
-        }
+    let unknown = |key: &ArrayKey<'_>| !KNOWN.contains(&key.to_string().as_str());
+    if let Some((unknown, _)) = own.and_then(|own| own.iter().find(|(key, _)| unknown(key))) {
+        let message = format!("`$CFG->vmoodle` has no setting `{}`", vmoodle_core::host::escape(&unknown.to_string()));
+        return Err(Error::new(Kind::BadConfiguration, message).hint(format!("known are {}", KNOWN.join(", "))));
     }
     let text = |name: &str, entry: Option<&'static CStr>| match entry_of(name) {
         None => Ok(entry.and_then(ini)),

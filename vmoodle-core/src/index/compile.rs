@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::fmt::Write;
 
 use rkyv::rancor;
 use serde_json::{Map, Value};
@@ -61,6 +62,9 @@ pub fn compile(farm: &Farm) -> Result<Compiled> {
     })
 }
 
+/// How many contradictions one message names.
+const SHOWN: usize = 20;
+
 fn keys(farm: &Farm) -> Result<HashMap<String, Entry>> {
     let mut faults = Vec::new();
     let mut owners: HashMap<String, String> = HashMap::with_capacity(farm.tenants.len() + farm.aliases.len());
@@ -91,12 +95,11 @@ fn keys(farm: &Farm) -> Result<HashMap<String, Entry>> {
     if faults.is_empty() {
         return Ok(keys);
     }
-    const SHOWN: usize = 20;
     let more = faults.len().saturating_sub(SHOWN);
     faults.truncate(SHOWN);
     let mut text = faults.join("; ");
     if more > 0 {
-        text.push_str(&format!("; and {more} more"));
+        let _ = write!(text, "; and {more} more");
     }
     Err(Error::new(Kind::RegistryInvalid, format!("the registry is ambiguous: {text}"))
         .hint("give each host to one tenant or alias only"))

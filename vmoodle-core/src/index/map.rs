@@ -1,5 +1,6 @@
 //! The one file of the core with `unsafe`: an index file mapped into memory.
 #![allow(unsafe_code)]
+#![allow(clippy::cast_ptr_alignment, reason = "the mapping is page-aligned")]
 
 use std::fs::File;
 use std::io::ErrorKind;

@@ -1,6 +1,6 @@
 //! The immutable compiled copy of the registry on disk, read by every request.
 //!
-//! [`compile`] makes it, [`publish`] puts it in place, [`reader`] serves from it.
+//! [`compile()`] makes it, [`publish()`] puts it in place, a [`Reader`] serves from it.
 
 mod compile;
 mod format;

@@ -4,6 +4,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rkyv::string::ArchivedString;
+
 use super::format::{ArchivedPayload, ArchivedSetting, Fault};
 use super::map::Mapped;
 use super::publish::previous_path;
@@ -282,17 +284,17 @@ impl<'a> Record<'a> {
 
     /// Words to select it by.
     pub fn tags(self) -> impl Iterator<Item = &'a str> {
-        self.record.tags.iter().map(|tag| tag.as_str())
+        self.record.tags.iter().map(ArchivedString::as_str)
     }
 
     /// The database account, if it has its own.
     pub fn dbuser(self) -> Option<&'a str> {
-        self.record.dbuser.as_ref().map(|user| user.as_str())
+        self.record.dbuser.as_ref().map(ArchivedString::as_str)
     }
 
     /// The account's password as stored, if it has its own.
     pub fn dbpass(self) -> Option<&'a str> {
-        self.record.dbpass.as_ref().map(|pass| pass.as_str())
+        self.record.dbpass.as_ref().map(ArchivedString::as_str)
     }
 
     /// `$CFG->dboptions`.
@@ -336,7 +338,7 @@ pub struct SettingList<'a>(&'a [ArchivedSetting]);
 
 /// A map of values, borrowed from the index.
 #[derive(Clone, Copy)]
-pub struct SettingMap<'a>(&'a [rkyv::tuple::ArchivedTuple2<rkyv::string::ArchivedString, ArchivedSetting>]);
+pub struct SettingMap<'a>(&'a [rkyv::tuple::ArchivedTuple2<ArchivedString, ArchivedSetting>]);
 
 impl<'a> SettingList<'a> {
     /// The values.
