@@ -26,7 +26,7 @@ use crate::cfg::Cfg;
 use crate::error::{codes, refused, thrown};
 use crate::names::Own;
 use crate::parameter::{Bytes, Entries};
-use crate::request;
+use crate::request::{self, Variables};
 use crate::settings::{append_raw, given};
 use crate::shape::{array, shared, to_map, value};
 
@@ -138,10 +138,10 @@ pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHa
     }
     let validates = request::is_true("CACHE_DISABLE_ALL") || request::is_true("IGNORE_COMPONENT_CACHE");
     let named = if command_line { named_site() } else { None };
-    let caller = if command_line {
-        Caller::CommandLine(named.as_deref())
-    } else {
-        Caller::Web(request::server().map(request::facts).unwrap_or_default())
+    let variables = if command_line { None } else { Some(Variables::of_request()) };
+    let caller = match &variables {
+        Some(variables) => Caller::Web(variables.facts()),
+        None => Caller::CommandLine(named.as_deref()),
     };
     with_gate(&mut cfg, own.as_ref(), |opened, cfg| {
         let booted = opened.gate.boot(&caller, validates, cfg).map_err(|refusal| refused(&refusal))?;

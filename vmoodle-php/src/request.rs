@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_void};
 
+use ext_php_rs::alloc::efree;
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, ext_php_rs_sapi_module, zend_is_auto_global};
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use vmoodle_core::resolve::RequestFacts;
@@ -11,14 +12,89 @@ use crate::names::{Interned, Own};
 unsafe extern "C" {
     /// `Zend/zend_constants.c`: the value of a constant, or null where there is none.
     fn zend_get_constant_str(name: *const c_char, length: usize) -> *mut c_void;
+    /// `main/SAPI.c`: a variable of the request as the web server gave it, for the caller to free; or null.
+    fn sapi_getenv(name: *const c_char, length: usize) -> *mut c_char;
+}
+
+/// The variables a decision needs, in the order of [`Variables::facts`].
+const VARIABLES: [(Own, &CStr); 8] = [
+    (Own::HttpHost, c"HTTP_HOST"),
+    (Own::ServerName, c"SERVER_NAME"),
+    (Own::ServerPort, c"SERVER_PORT"),
+    (Own::RequestUri, c"REQUEST_URI"),
+    (Own::RequestMethod, c"REQUEST_METHOD"),
+    (Own::RemoteAddr, c"REMOTE_ADDR"),
+    (Own::ForwardedHost, c"HTTP_X_FORWARDED_HOST"),
+    (Own::ForwardedPort, c"HTTP_X_FORWARDED_PORT"),
+];
+
+/// The request's variables: `$_SERVER` where there is one, else what it would be made from.
+///
+/// With `auto_globals_jit` PHP makes `$_SERVER` only for a script that names it, and nobody can have written into what
+/// was not made; under FPM the few variables are then asked for one by one.
+pub(crate) enum Variables {
+    /// `$_SERVER`, with what the script wrote into it.
+    Server(&'static ZendHashTable),
+    /// The web server's own.
+    Environment([Option<Vec<u8>>; VARIABLES.len()]),
+}
+
+impl Variables {
+    pub(crate) fn of_request() -> Self {
+        match existing_server() {
+            Some(server) => Self::Server(server),
+            None if sapi_name() == b"fpm-fcgi" => Self::Environment(VARIABLES.map(|(_, name)| environment(name))),
+            None => server().map_or(Self::Environment([const { None }; VARIABLES.len()]), Self::Server),
+        }
+    }
+
+    /// The facts, byte for byte.
+    pub(crate) fn facts(&self) -> RequestFacts<'_> {
+        match self {
+            Self::Server(server) => facts(server),
+            Self::Environment(values) => {
+                let [host, server_name, server_port, uri, method, remote_addr, forwarded_host, forwarded_port] =
+                    values.each_ref().map(Option::as_deref);
+                RequestFacts {
+                    host,
+                    server_name,
+                    server_port,
+                    uri,
+                    method,
+                    remote_addr,
+                    forwarded_host,
+                    forwarded_port,
+                }
+            }
+        }
+    }
+}
+
+fn environment(name: &'static CStr) -> Option<Vec<u8>> {
+    // SAFETY: the name ends with a zero byte and the length is its own; what comes back is null or a string that the
+    // engine allocated for us, copied and freed here.
+    unsafe {
+        let value = sapi_getenv(name.as_ptr(), name.count_bytes());
+        if value.is_null() {
+            return None;
+        }
+        let copy = CStr::from_ptr(value).to_bytes().to_vec();
+        efree(value.cast());
+        Some(copy)
+    }
+}
+
+fn sapi_name() -> &'static [u8] {
+    // SAFETY: the SAPI module is set before any extension starts, and its name is a static string or null.
+    unsafe {
+        let name = (*ext_php_rs_sapi_module()).name;
+        if name.is_null() { b"" } else { CStr::from_ptr(name).to_bytes() }
+    }
 }
 
 /// Whether PHP runs on the command line.
 pub(crate) fn is_command_line() -> bool {
-    // SAFETY: the SAPI module is set before any extension starts and its name is a static string.
-    let name = unsafe { (*ext_php_rs_sapi_module()).name };
-    // SAFETY: as above.
-    !name.is_null() && matches!(unsafe { CStr::from_ptr(name) }.to_bytes(), b"cli" | b"phpdbg")
+    matches!(sapi_name(), b"cli" | b"phpdbg")
 }
 
 /// The value of a constant, where it is defined.
@@ -33,31 +109,26 @@ pub(crate) fn is_true(name: &str) -> bool {
     constant(name).is_some_and(|value| value.coerce_to_bool())
 }
 
-/// `$_SERVER` as the script sees it now, with what the script wrote into it.
-pub(crate) fn server() -> Option<&'static ZendHashTable> {
-    // SAFETY: the executor globals live as long as the thread. With auto_globals_jit `$_SERVER` is made on first use,
-    // which zend_is_auto_global brings about. The table lives until the end of the request, and no reference to it is
-    // kept beyond one call.
-    let globals = unsafe { &mut *ext_php_rs_executor_globals() };
-    let name = Interned::from(Own::Server);
-    if name.find(&globals.symbol_table).is_none() {
-        // SAFETY: as above.
-        unsafe { zend_is_auto_global(name.as_ptr()) };
-    }
-    name.find(&globals.symbol_table)?.array()
+/// `$_SERVER` as the script sees it now, where it was made already.
+fn existing_server() -> Option<&'static ZendHashTable> {
+    // SAFETY: the executor globals live as long as the thread. The table lives until the end of the request, and no
+    // reference to it is kept beyond one call.
+    let globals = unsafe { &*ext_php_rs_executor_globals() };
+    Interned::from(Own::Server).find(&globals.symbol_table)?.array()
 }
 
-/// The facts a decision needs, byte for byte.
+/// `$_SERVER`, made where it was not.
+pub(crate) fn server() -> Option<&'static ZendHashTable> {
+    existing_server().or_else(|| {
+        // SAFETY: the name is an interned string; the engine fills the symbol table.
+        unsafe { zend_is_auto_global(Interned::from(Own::Server).as_ptr()) };
+        existing_server()
+    })
+}
+
+/// The facts a decision needs, byte for byte, from `$_SERVER` or a table like it.
 pub(crate) fn facts(server: &ZendHashTable) -> RequestFacts<'_> {
-    let get = |name: Own| Interned::from(name).find(server).and_then(Zval::zend_str).map(ZendStr::as_bytes);
-    RequestFacts {
-        host: get(Own::HttpHost),
-        server_name: get(Own::ServerName),
-        server_port: get(Own::ServerPort),
-        uri: get(Own::RequestUri),
-        method: get(Own::RequestMethod),
-        remote_addr: get(Own::RemoteAddr),
-        forwarded_host: get(Own::ForwardedHost),
-        forwarded_port: get(Own::ForwardedPort),
-    }
+    let [host, server_name, server_port, uri, method, remote_addr, forwarded_host, forwarded_port] =
+        VARIABLES.map(|(name, _)| Interned::from(name).find(server).and_then(Zval::zend_str).map(ZendStr::as_bytes));
+    RequestFacts { host, server_name, server_port, uri, method, remote_addr, forwarded_host, forwarded_port }
 }
