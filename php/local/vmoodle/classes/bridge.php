@@ -66,6 +66,23 @@ final class bridge {
     }
 
     /**
+     * Stops what may only run on the control site.
+     *
+     * @throws native_exception on a tenant, where boot did not run, and without the extension
+     */
+    public static function require_control_site(): void {
+        if (!self::is_available()) {
+            throw native_exception::missing();
+        }
+        if (!self::is_booted()) {
+            throw new native_exception('not_booted', get_string('hookmissing', 'local_vmoodle'));
+        }
+        if (self::is_tenant()) {
+            throw native_exception::not_control_site();
+        }
+    }
+
+    /**
      * Whether this process serves a tenant, where the plugin does nothing.
      *
      * @return bool false on the control site, and false where boot did not run

@@ -116,7 +116,7 @@ final class cli {
                 self::line($cli->help());
                 return self::DONE;
             }
-            self::require_control_site();
+            bridge::require_control_site();
             return $action($cli);
         } catch (\moodle_exception $exception) {
             self::problem($exception, $asjson);
@@ -314,20 +314,5 @@ final class cli {
             $lines[] = sprintf('  --%-20s %s', $name . $value, $text);
         }
         return implode(PHP_EOL, $lines);
-    }
-
-    /**
-     * Stops a script that does not run on the control site.
-     */
-    private static function require_control_site(): void {
-        if (!bridge::is_available()) {
-            throw native_exception::missing();
-        }
-        if (!bridge::is_booted()) {
-            throw new native_exception('not_booted', get_string('hookmissing', 'local_vmoodle'));
-        }
-        if (bridge::is_tenant()) {
-            throw native_exception::not_control_site();
-        }
     }
 }

@@ -42,15 +42,7 @@ final class tenants_page {
      */
     public static function require_access(): void {
         require_capability('local/vmoodle:managevmoodles', \context_system::instance());
-        if (!bridge::is_available()) {
-            throw native_exception::missing();
-        }
-        if (!bridge::is_booted()) {
-            throw new native_exception('not_booted', get_string('hookmissing', 'local_vmoodle'));
-        }
-        if (bridge::is_tenant()) {
-            throw native_exception::not_control_site();
-        }
+        bridge::require_control_site();
         admin_externalpage_setup('local_vmoodle_tenants');
     }
 
