@@ -66,7 +66,7 @@ fn main() {
         report.keep(&format!("{name}-ms"), times);
         report.keep(&format!("{name}-mb"), taken);
     }
-    report.say(&format!("\nThe first page takes {} of the time.", ratios(&with, &without).show(2)));
+    report.say(&format!("\nThe first page takes {} of the time.", Spread::of(&ratios(&with, &without)).show(2)));
 }
 
 fn measured(farm: &Farm, web: &Web, shared: bool, taken: &mut Vec<f64>) -> f64 {

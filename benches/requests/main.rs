@@ -15,7 +15,7 @@ use support::mariadb::{MariaDb, PASSWORD, USER};
 use support::need::{self, Need};
 use support::nginx::{Nginx, Site};
 use support::scratch::Scratch;
-use vmoodle_benches::figures::{Report, Spread, alternate, ratios};
+use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
 use vmoodle_benches::{extension, host, is_trial, original_registry, put_index};
 
 fn main() {
@@ -52,7 +52,7 @@ fn load(address: SocketAddr, host: &str, path: &str, seconds: u32) -> f64 {
 
 /// The script that does nothing but switch, in a document root of its own.
 fn nothing_else(report: &mut Report) {
-    let (pairs, seconds) = if is_trial() { (1, 1) } else { (20, 2) };
+    let (pairs, seconds) = if is_trial() { (1, 1) } else { (60, 1) };
     let folder = Scratch::new("bench-requests");
     let database = MariaDb::start().expect("needed");
     for count in [10, 1_000] {
@@ -85,21 +85,28 @@ fn nothing_else(report: &mut Report) {
     report.say("| way | requests per second | share of static |");
     report.say("|---|---|---|");
     report.say(&format!("| static config.php | {} | 1 |", Spread::of(&fixed).show(0)));
-    report.say(&format!("| ours | {} | {} |", Spread::of(&ours).show(0), ratios(&ours, &fixed).show(3)));
+    let shares = ratios(&ours, &fixed);
+    report.say(&format!("| ours | {} | {} |", Spread::of(&ours).show(0), Spread::of(&shares).show(3)));
     report.keep("static", &fixed);
     report.keep("ours", &ours);
     for count in [10, 1_000] {
         let path = format!("/select.php?registry={count}");
         let (select, fixed) = alternate(
-            (pairs / 4).max(1),
+            (pairs / 8).max(1),
             || load(address, &host, &path, seconds),
             || load(address, &host, "/static.php", seconds),
         );
-        let (rate, share) = (Spread::of(&select).show(0), ratios(&select, &fixed).show(3));
+        let (rate, share) = (Spread::of(&select).show(0), Spread::of(&ratios(&select, &fixed)).show(3));
         report.say(&format!("| connection + SELECT, {count} rows | {rate} | {share} |"));
         report.keep(&format!("select-{count}"), &select);
     }
-    report.say("");
+    let ((low, high), quarters) = (median_between(&shares), Spread::of(&shares));
+    let total = ours.iter().sum::<f64>() / fixed.iter().sum::<f64>();
+    report.say(&format!(
+        "\nOurs against static: half of the {pairs} pairs lie between {:.3} and {:.3}; the median lies between {low:.3} and \
+         {high:.3} with 95 % confidence; all requests of ours by all of static: {total:.3}.\n",
+        quarters.lower, quarters.upper
+    ));
     instructions::per_request(report, &root, &host);
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn login_page(report: &mut Report) {
     report.say("| way | requests per second | share of static |");
     report.say("|---|---|---|");
     report.say(&format!("| static config.php | {} | 1 |", Spread::of(&plain).show(1)));
-    report.say(&format!("| ours | {} | {} |", Spread::of(&ours).show(1), ratios(&ours, &plain).show(3)));
+    report.say(&format!("| ours | {} | {} |", Spread::of(&ours).show(1), Spread::of(&ratios(&ours, &plain)).show(3)));
     report.keep("moodle-static", &plain);
     report.keep("moodle-ours", &ours);
 }

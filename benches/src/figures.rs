@@ -13,6 +13,10 @@ pub struct Spread {
     pub min: f64,
     /// The largest.
     pub max: f64,
+    /// What a quarter of the values lies below.
+    pub lower: f64,
+    /// What a quarter of the values lies above.
+    pub upper: f64,
 }
 
 impl Spread {
@@ -23,7 +27,8 @@ impl Spread {
     pub fn of(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
-        Self { median: sorted[sorted.len() / 2], min: sorted[0], max: sorted[sorted.len() - 1] }
+        let at = |share: usize| sorted[(sorted.len() - 1) * share / 4];
+        Self { median: sorted[sorted.len() / 2], min: at(0), max: at(4), lower: at(1), upper: at(3) }
     }
 
     /// As `median (min to max)` with so many decimals.
@@ -32,15 +37,37 @@ impl Spread {
     }
 }
 
-/// Runs two measurements in turn and gives the values of both.
+/// Runs two measurements in turn and gives the values of both. Each begins every other pair, so that a machine that gets
+/// slower or faster all the time favours neither.
 pub fn alternate(pairs: usize, mut one: impl FnMut() -> f64, mut other: impl FnMut() -> f64) -> (Vec<f64>, Vec<f64>) {
-    (0..pairs).map(|_| (one(), other())).unzip()
+    let pair = |number: usize| {
+        if number.is_multiple_of(2) {
+            let first = one();
+            (first, other())
+        } else {
+            let first = other();
+            (one(), first)
+        }
+    };
+    (0..pairs).map(pair).unzip()
+}
+
+/// Where the median of all that could have been measured lies, 95 times of 100: the values at the places that the sign
+/// test gives, by the normal approximation of the binomial distribution. For 20 values or more.
+///
+/// # Panics
+/// Without any.
+pub fn median_between(values: &[f64]) -> (f64, f64) {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    let low = ((sorted.len() as f64 / 2.0) - 0.98 * (sorted.len() as f64).sqrt()).floor().max(1.0) as usize - 1;
+    (sorted[low], sorted[sorted.len() - 1 - low])
 }
 
 /// The ratios of pairs.
-pub fn ratios(ones: &[f64], others: &[f64]) -> Spread {
-    let ratios: Vec<f64> = ones.iter().zip(others).map(|(one, other)| one / other).collect();
-    Spread::of(&ratios)
+pub fn ratios(ones: &[f64], others: &[f64]) -> Vec<f64> {
+    ones.iter().zip(others).map(|(one, other)| one / other).collect()
 }
 
 /// A table of figures, printed and, where `VMOODLE_RUN` names a folder, kept there with every single value.

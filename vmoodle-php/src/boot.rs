@@ -52,6 +52,8 @@ thread_local! {
     /// Which of them the request is for.
     static LAST: Cell<Option<usize>> = const { Cell::new(None) };
     static BOOTED: Cell<Option<Booted>> = const { Cell::new(None) };
+    /// Room for what a request gave, kept so that no request has to find memory for it.
+    static RAW: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// What a worker keeps, taken out for the time of a call and put back at its end.
@@ -126,7 +128,7 @@ pub(crate) fn shown() -> Vec<(String, String)> {
 #[php(name = "Vmoodle\\boot")]
 pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHashTable>>> {
     forget_request();
-    let mut cfg = Cfg(cfg);
+    let mut cfg = Cfg::new(cfg);
     let own = cfg.read(Own::Vmoodle);
     if own.is_some() {
         // It may hold a password.
@@ -150,7 +152,7 @@ pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHa
             return Ok(None);
         }
         if let Some(tenant) = booted {
-            let facts = value(crate::shape::facts(tenant));
+            let facts = value(crate::shape::facts(tenant, |text| cfg.made(text)));
             let given = shared(&facts);
             BOOTED.set(Some(Booted::Tenant(facts)));
             return Ok(given);
@@ -191,7 +193,7 @@ pub(crate) fn vmoodle_resolve(host: Bytes<'_>, server: Entries<'_>) -> PhpResult
         ("status", value(i64::from(outcome.status()))),
         ("key", value(key)),
         ("location", value(location)),
-        ("tenant", value(outcome.tenant().map(crate::shape::facts))),
+        ("tenant", value(outcome.tenant().map(|tenant| crate::shape::facts(tenant, value)))),
     ]))
 }
 
@@ -226,13 +228,15 @@ fn with_gate<T>(
     own: Option<&Zval>,
     run: impl FnOnce(&mut Opened, &mut Cfg<'_>) -> PhpResult<T>,
 ) -> PhpResult<T> {
-    let raw = raw_bytes(cfg, own);
+    let mut raw = take(&RAW);
+    let comparable = read_raw(cfg, own, &mut raw);
     let mut gates = take(&GATES);
-    let known = raw.as_ref().and_then(|raw| gates.iter().position(|opened| opened.raw == *raw));
+    let known = gates.iter().position(|opened| comparable && opened.raw == *raw);
     let place = if let Some(place) = known {
         place
     } else {
-        let opened = open(cfg, own, raw.unwrap_or_default()).map_err(|e| refused(&e.into()))?;
+        let raw = if comparable { raw.clone() } else { Vec::new() };
+        let opened = open(cfg, own, raw).map_err(|e| refused(&e.into()))?;
         if gates.len() >= GATES_KEPT {
             gates.clear();
         }
@@ -244,14 +248,14 @@ fn with_gate<T>(
     done
 }
 
-/// Everything a gate is made from, as bytes; `None` where `$CFG->vmoodle` holds what no setting can be.
-fn raw_bytes(cfg: &Cfg<'_>, own: Option<&Zval>) -> Option<Vec<u8>> {
-    let mut raw = Vec::with_capacity(512);
+/// Reads everything a gate is made from, as bytes; false where `$CFG->vmoodle` holds what no setting can be.
+fn read_raw(cfg: &Cfg<'_>, own: Option<&Zval>, raw: &mut Vec<u8>) -> bool {
+    raw.clear();
     for name in [Name::Wwwroot, Name::Dbname, Name::Prefix, Name::Dataroot] {
-        cfg.append_text(name, &mut raw);
+        cfg.append_text(name, raw);
     }
-    cfg.append_text(Own::Dirroot, &mut raw);
-    append_raw(own, &mut raw).then_some(raw)
+    cfg.append_text(Own::Dirroot, raw);
+    append_raw(own, raw)
 }
 
 fn open(cfg: &Cfg<'_>, own: Option<&Zval>, raw: Vec<u8>) -> Result<Opened> {

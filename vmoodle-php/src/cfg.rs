@@ -11,9 +11,30 @@ use crate::names::Interned;
 use crate::shape;
 
 /// `$CFG`.
-pub(crate) struct Cfg<'a>(pub(crate) &'a mut ZendObject);
+pub(crate) struct Cfg<'a>(&'a mut ZendObject, [Option<Made>; SHARED]);
+
+/// How many texts of a switch are looked for again.
+const SHARED: usize = 2;
+
+/// A text that was made a PHP string, by its place in memory: the index does not move during a switch.
+struct Made {
+    place: *const str,
+    value: Zval,
+}
+
+impl<'a> Cfg<'a> {
+    pub(crate) fn new(object: &'a mut ZendObject) -> Self {
+        Self(object, [const { None }; SHARED])
+    }
+}
 
 impl Cfg<'_> {
+    /// A text as a PHP string: once more the one that [`Config::set`] made of it, where it did.
+    pub(crate) fn made(&self, text: &str) -> Zval {
+        let known = self.1.iter().flatten().find(|made| ptr::eq(made.place, text));
+        known.map_or_else(|| shape::value(text), |made| made.value.shallow_clone())
+    }
+
     /// A property that is set and not null.
     pub(crate) fn read(&self, name: impl Into<Interned>) -> Option<Zval> {
         self.read_raw(name.into()).filter(|value| !value.is_null())
@@ -103,7 +124,20 @@ impl Config for Cfg<'_> {
     }
 
     fn set(&mut self, name: Name, value: SettingRef<'_>) {
-        let value = shape::setting(value);
+        let value = match (name, value) {
+            // These are set twice, and stand in the facts too.
+            (Name::Wwwroot | Name::SessionRedisPrefix, SettingRef::Text(text)) => {
+                let value = shape::value(text);
+                let made = Made { place: text, value: value.shallow_clone() };
+                self.1[usize::from(name == Name::Wwwroot)] = Some(made);
+                value
+            }
+            (Name::Vmoodleroot | Name::SessionMemcachedPrefix, SettingRef::Text(text)) => self.made(text),
+            (Name::Dbtype | Name::Dblibrary, SettingRef::Text(text)) => {
+                Interned::word(text).unwrap_or_else(|| shape::value(text))
+            }
+            (_, value) => shape::setting(value),
+        };
         match self.table_mut() {
             Some(table) => Interned::from(name).put(table, value),
             None => self.write_raw(Interned::from(name).as_ptr(), value),

@@ -4,6 +4,7 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use ext_php_rs::ffi::{zend_hash_find_known_hash, zend_hash_update, zend_string};
+use ext_php_rs::flags::ZvalTypeFlags;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use vmoodle_core::switch::Name;
 
@@ -35,11 +36,14 @@ names! {
     Mnet = "mnet", Tags = "tags", Cacheprefix = "cacheprefix", Generation = "generation",
 }
 
+/// Words that are values in every request.
+const WORDS: [&str; 5] = ["native", "mariadb", "mysqli", "pgsql", "enabled"];
+
 static NAMES: OnceLock<Vec<Interned>> = OnceLock::new();
 
 /// Makes the names; only at module startup may strings become permanent.
 pub(crate) fn intern() {
-    let all = Name::ALL.iter().chain(OWN);
+    let all = Name::ALL.iter().chain(OWN).chain(&WORDS);
     NAMES.get_or_init(|| all.map(|name| Interned(ZendStr::new_interned(name, true).into_raw())).collect());
 }
 
@@ -60,6 +64,15 @@ fn at(place: usize) -> Interned {
 }
 
 impl Interned {
+    /// One of the words that are values in every request, as a value that needs no counting.
+    pub(crate) fn word(text: &str) -> Option<Zval> {
+        let word = at(Name::ALL.len() + OWN.len() + WORDS.iter().position(|word| *word == text)?);
+        let mut value = Zval::new();
+        value.u1.type_info = ZvalTypeFlags::InternedStringEx.bits();
+        value.value.str_ = word.0;
+        Some(value)
+    }
+
     /// For the engine, which only reads it.
     pub(crate) fn as_ptr(self) -> *mut zend_string {
         self.0

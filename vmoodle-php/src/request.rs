@@ -36,14 +36,31 @@ pub(crate) enum Variables {
     /// `$_SERVER`, with what the script wrote into it.
     Server(&'static ZendHashTable),
     /// The web server's own.
-    Environment([Option<Vec<u8>>; VARIABLES.len()]),
+    Environment([Option<Given>; VARIABLES.len()]),
+}
+
+/// A variable as the engine allocated it for us.
+pub(crate) struct Given(*mut c_char);
+
+impl Given {
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: a string of the engine, ended by a zero byte and ours alone.
+        unsafe { CStr::from_ptr(self.0) }.to_bytes()
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        // SAFETY: the engine allocated it for us, and it is freed once.
+        unsafe { efree(self.0.cast()) };
+    }
 }
 
 impl Variables {
     pub(crate) fn of_request() -> Self {
         match existing_server() {
             Some(server) => Self::Server(server),
-            None if sapi_name() == b"fpm-fcgi" => Self::Environment(VARIABLES.map(|(_, name)| environment(name))),
+            None if sapi_name() == b"fpm-fcgi" => Self::Environment(asked()),
             None => server().map_or(Self::Environment([const { None }; VARIABLES.len()]), Self::Server),
         }
     }
@@ -54,7 +71,7 @@ impl Variables {
             Self::Server(server) => facts(server),
             Self::Environment(values) => {
                 let [host, server_name, server_port, uri, method, remote_addr, forwarded_host, forwarded_port] =
-                    values.each_ref().map(Option::as_deref);
+                    values.each_ref().map(|value| value.as_ref().map(Given::bytes));
                 RequestFacts {
                     host,
                     server_name,
@@ -70,18 +87,22 @@ impl Variables {
     }
 }
 
-fn environment(name: &'static CStr) -> Option<Vec<u8>> {
-    // SAFETY: the name ends with a zero byte and the length is its own; what comes back is null or a string that the
-    // engine allocated for us, copied and freed here.
-    unsafe {
-        let value = sapi_getenv(name.as_ptr(), name.count_bytes());
-        if value.is_null() {
-            return None;
-        }
-        let copy = CStr::from_ptr(value).to_bytes().to_vec();
-        efree(value.cast());
-        Some(copy)
-    }
+/// The variables that a decision can depend on: without a forwarded host nobody asks who forwarded it, and with a host
+/// nobody asks for the server's own name (`Rules::requested_key` of the core).
+fn asked() -> [Option<Given>; VARIABLES.len()] {
+    let ask = |place: usize| environment(VARIABLES[place].1);
+    let given = |value: &Option<Given>| value.as_ref().is_some_and(|value| !value.bytes().is_empty());
+    let (host, forwarded) = (ask(0), ask(6));
+    let (named, proxied) = (given(&host), given(&forwarded));
+    let [server_name, server_port] = [1, 2].map(|place| if named { None } else { ask(place) });
+    let [remote_addr, forwarded_port] = [5, 7].map(|place| if proxied { ask(place) } else { None });
+    [host, server_name, server_port, ask(3), ask(4), remote_addr, forwarded, forwarded_port]
+}
+
+fn environment(name: &'static CStr) -> Option<Given> {
+    // SAFETY: the name ends with a zero byte and the length is its own.
+    let value = unsafe { sapi_getenv(name.as_ptr(), name.count_bytes()) };
+    (!value.is_null()).then_some(Given(value))
 }
 
 fn sapi_name() -> &'static [u8] {

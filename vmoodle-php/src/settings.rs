@@ -83,12 +83,12 @@ fn append_table(table: &ZendHashTable, buffer: &mut Vec<u8>, depth: u32) -> bool
     if depth > 1 {
         return false;
     }
-    for (key, value) in table {
-        match key {
-            ArrayKey::Long(number) => buffer.extend_from_slice(&number.to_ne_bytes()),
-            ArrayKey::Str(key) => buffer.extend_from_slice(key.as_bytes()),
-            ArrayKey::String(key) => buffer.extend_from_slice(key.as_bytes()),
-            ArrayKey::ZendString(key) => buffer.extend_from_slice(key.as_bytes()),
+    let mut entries = table.iter();
+    // The key as it stands in the table: an `ArrayKey` would be a copy.
+    while let Some((key, value)) = entries.next_zval() {
+        match key.zend_str() {
+            Some(key) => buffer.extend_from_slice(key.as_bytes()),
+            None => buffer.extend_from_slice(&key.long().unwrap_or_default().to_ne_bytes()),
         }
         let value = value.dereference();
         buffer.extend_from_slice(&[0]);

@@ -31,19 +31,19 @@ pub(crate) fn value(of: impl IntoZval) -> Zval {
 
 /// What the public may know of a tenant: the array that `boot` and `current` give.
 ///
-/// Its keys are the same in every request, so they are made once per process.
-pub(crate) fn facts(tenant: Record<'_>) -> ZBox<ZendHashTable> {
+/// Its keys are the same in every request, so they are made once per process; `text` makes the texts.
+pub(crate) fn facts<'t>(tenant: Record<'t>, text: impl Fn(&'t str) -> Zval) -> ZBox<ZendHashTable> {
     let mut facts = ZendHashTable::with_capacity(10);
     let mut put = |name: Own, value: Zval| Interned::from(name).put(&mut facts, value);
     put(Own::Id, value(i64::from(tenant.id().0)));
-    put(Own::FactName, value(tenant.name()));
-    put(Own::Shortname, value(tenant.shortname()));
-    put(Own::Wwwroot, value(tenant.wwwroot()));
-    put(Own::Key, value(tenant.key()));
-    put(Own::State, value(tenant.state().word()));
+    put(Own::FactName, text(tenant.name()));
+    put(Own::Shortname, text(tenant.shortname()));
+    put(Own::Wwwroot, text(tenant.wwwroot()));
+    put(Own::Key, text(tenant.key()));
+    put(Own::State, Interned::word(tenant.state().word()).unwrap_or_else(|| value(tenant.state().word())));
     put(Own::Mnet, value(i64::from(tenant.mnet())));
     put(Own::Tags, value(list(tenant.tags().map(value))));
-    put(Own::Cacheprefix, value(tenant.own_prefix()));
+    put(Own::Cacheprefix, text(tenant.own_prefix()));
     put(Own::Generation, value(i64::try_from(tenant.generation()).unwrap_or(i64::MAX)));
     facts
 }
