@@ -105,6 +105,20 @@ on_both_engines! {
         assert!(started >= clock + 2, "{started} {clock}");
     }
 
+    fn a_run_that_could_not_publish_is_resumed_until_it_has(engine: Engine) {
+        let Some(farm) = farm("job_publish", engine) else { return };
+        farm.add("a.example.org");
+        let job = submit(&farm, "disable_tenant", &["all"]);
+        let mut control = farm.control.clone();
+        control.settings.index = farm.folder.join("file/index").into();
+        std::fs::write(farm.folder.join("file"), "no folder").unwrap();
+        assert!(Console::new(control).job_run(job, &mut |_| {}).is_err());
+        assert_eq!((&farm.console.job(job).unwrap()["status"], farm.generation()), (&json!("running"), 1));
+        run(&farm, job);
+        assert_eq!(farm.console.job(job).unwrap()["status"], "done");
+        assert!(farm.generation() > 1);
+    }
+
     fn a_cancelled_job_runs_nothing(engine: Engine) {
         let Some(farm) = farm("job_cancel", engine) else { return };
         farm.add("a.example.org");

@@ -285,10 +285,12 @@ impl Console {
     /// each state. It takes no more items after 15 minutes: what is left is `queued`.
     pub fn job_run(&self, job: i64, progress: &mut dyn FnMut(&Map<String, Value>)) -> Result<Map<String, Value>> {
         let keyring = self.keyring()?;
-        let (counts, publishes) = self.jobs_on(async |db| job::run(db, &self.control, keyring, job, progress).await)?;
+        let (counts, publishes) =
+            self.jobs_on(async |db| Box::pin(job::run(db, &self.control, keyring, job, progress)).await)?;
         if publishes {
             self.publish()?;
         }
+        self.jobs_on(async |db| job::close(db, job).await)?;
         Ok(counts)
     }
 

@@ -77,7 +77,7 @@ pub(super) async fn run(run: Run, progress: &mut dyn FnMut(&Map<String, Value>))
     let heart = local.spawn_local(beat(shared.clone()));
     let workers: Vec<_> = (0..concurrency).map(|_| local.spawn_local(work(shared.clone()))).collect();
     let counts = local
-        .run_until(async {
+        .run_until(Box::pin(async {
             let mut db = shared.db().await?;
             let mut said = Map::new();
             while workers.iter().any(|worker| !worker.is_finished()) {
@@ -94,11 +94,10 @@ pub(super) async fn run(run: Run, progress: &mut dyn FnMut(&Map<String, Value>))
             if shared.run.stop_after.is_some_and(|most| shared.failed.get() >= most) {
                 journal::stop(&mut db, shared.run.job).await?;
             }
-            journal::close(&mut db, shared.run.job).await?;
             let counts = journal::counts(&mut db, shared.run.job).await?;
             db.close().await;
             Ok(counts)
-        })
+        }))
         .await;
     heart.abort();
     counts

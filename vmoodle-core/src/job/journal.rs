@@ -213,7 +213,7 @@ pub(super) async fn close(db: &mut Db, job: i64) -> Result<()> {
     } else {
         DONE
     };
-    let sql = "UPDATE {local_vmoodle_job} SET status = ?, timefinished = ? WHERE id = ?";
+    let sql = "UPDATE {local_vmoodle_job} SET status = ?, timefinished = ? WHERE id = ? AND timefinished = 0";
     db.execute(sql, &[status.into(), now().into(), job.into()]).await?;
     Ok(())
 }

@@ -145,7 +145,12 @@ pub(crate) async fn run(
         concurrency: concurrency(&options)?,
         stop_after: stop_after(&options)?,
     };
-    Ok((executor::run(run, progress).await?, operation.meta().publishes))
+    Ok((Box::pin(executor::run(run, progress)).await?, operation.meta().publishes))
+}
+
+/// Ends a job whose items have all ended; called after the publication, so that a killed run is resumed until it is out.
+pub(crate) async fn close(db: &mut Db, id: i64) -> Result<()> {
+    journal::close(db, id).await
 }
 
 /// Stops a job; gives it.

@@ -11,6 +11,8 @@ use crate::steps::{Doing, Steps};
 use crate::tenant::Tenant;
 
 /// What an operation says of itself.
+// Independent facts, each read by name.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 pub struct Meta {
     /// Its name.
