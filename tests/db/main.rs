@@ -5,6 +5,7 @@ mod check;
 mod collision;
 mod columns;
 mod connection;
+mod job;
 mod original;
 mod publish;
 mod rows;

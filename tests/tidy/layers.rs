@@ -26,20 +26,21 @@ const FLOORS: &[(&str, u8)] = &[
     ("registry", 10),
     ("resolve", 10),
     // What changes tenants, and what runs it.
-    ("operation", 11),
+    ("steps", 10),
     ("lifecycle", 11),
     ("mnet", 11),
-    ("job", 12),
+    ("operation", 12),
+    ("job", 13),
     // The two doors.
-    ("gate", 13),
-    ("console", 13),
+    ("gate", 14),
+    ("console", 14),
 ];
 
 /// Rooms of the request door, which opens no socket.
 const NO_SOCKET: &[&str] = &["index", "switch", "resolve", "gate"];
 
 /// Rooms that open them.
-const SOCKETS: &[&str] = &["db", "registry", "moodle", "operation", "lifecycle", "mnet", "job", "console"];
+const SOCKETS: &[&str] = &["db", "registry", "moodle", "steps", "operation", "lifecycle", "mnet", "job", "console"];
 
 /// The room of a file and the rooms that it imports outside its own tests.
 fn imports() -> Vec<(String, String, String)> {

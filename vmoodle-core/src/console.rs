@@ -14,6 +14,8 @@ use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
 use crate::index::{self, Compiled, StatusState};
+use crate::job;
+use crate::operation::OPERATIONS;
 pub use crate::registry::inspect::{Check, Status};
 use crate::registry::{Fields, Finding, Session, Shape, generation, inspect, parse_targets, row, tenants};
 use crate::secret::Keyring;
@@ -251,6 +253,77 @@ impl Console {
         };
         Keyring::renew(path)?;
         self.publish()
+    }
+
+    /// Every operation's description: `name`, `parameters`, `dangerous`, `idempotent`, `undoable`.
+    pub fn operations(&self) -> Vec<Map<String, Value>> {
+        OPERATIONS.iter().map(|operation| operation.meta().describe()).collect()
+    }
+
+    /// For each tenant meant the changes that a run would make; changes nothing.
+    pub fn plan(&self, operation: &str, parameters: &Map<String, Value>, targets: &[String]) -> Result<Vec<Value>> {
+        let keyring = self.keyring()?;
+        let asked = job::Request { operation, parameters, targets };
+        self.jobs_on(async |db| job::plan(db, &self.control, &keyring, &asked).await)
+    }
+
+    /// Writes a job and one item for each tenant meant; gives its number. Options: `concurrency`, `on_error`
+    /// (`continue`, or how many failures stop it), `confirm`.
+    pub fn job_submit(
+        &self,
+        operation: &str,
+        parameters: &Map<String, Value>,
+        targets: &[String],
+        options: &Map<String, Value>,
+    ) -> Result<i64> {
+        let keyring = self.keyring()?;
+        let asked = job::Request { operation, parameters, targets };
+        self.jobs_on(async |db| job::submit(db, &keyring, &asked, options).await)
+    }
+
+    /// Runs or resumes a job and publishes once at the end where the registry has changed; gives how many items are in
+    /// each state. It takes no more items after 15 minutes: what is left is `queued`.
+    pub fn job_run(&self, job: i64, progress: &mut dyn FnMut(&Map<String, Value>)) -> Result<Map<String, Value>> {
+        let keyring = self.keyring()?;
+        let (counts, publishes) =
+            self.jobs_on(async |db| Box::pin(job::run(db, &self.control, keyring, job, progress)).await)?;
+        if publishes {
+            self.publish()?;
+        }
+        self.jobs_on(async |db| job::close(db, job).await)?;
+        Ok(counts)
+    }
+
+    /// A job with its `counts` and `items`, sealed values masked. Fails with `job_not_found`.
+    pub fn job(&self, job: i64) -> Result<Map<String, Value>> {
+        self.jobs_on(async |db| job::read(db, job).await)
+    }
+
+    /// The jobs, the newest first, 500 at most.
+    pub fn jobs(&self) -> Result<Vec<Map<String, Value>>> {
+        self.jobs_on(async |db| job::list(db).await)
+    }
+
+    /// Stops a job: what is queued is cancelled, what runs ends at its next step; gives the job.
+    pub fn job_cancel(&self, job: i64) -> Result<Map<String, Value>> {
+        self.jobs_on(async |db| job::cancel(db, job).await)
+    }
+
+    /// A new job over the failed and cancelled items of a job; gives its number.
+    pub fn job_retry(&self, job: i64) -> Result<i64> {
+        self.jobs_on(async |db| job::again(db, job, false).await)
+    }
+
+    /// A new job that puts back what a job has changed; gives its number.
+    pub fn job_undo(&self, job: i64) -> Result<i64> {
+        self.jobs_on(async |db| job::again(db, job, true).await)
+    }
+
+    fn jobs_on<T>(&self, work: impl AsyncFnOnce(&mut Db) -> Result<T>) -> Result<T> {
+        self.read(async |db, shape| {
+            shape.require_current()?;
+            work(db).await
+        })
     }
 
     /// Reads only: takes no lock, changes nothing.

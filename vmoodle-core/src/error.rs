@@ -115,6 +115,18 @@ kinds! {
     PolicyNotFound = "policy_not_found", Caller, NotFound, false;
     /// No server has that name.
     ServerNotFound = "server_not_found", Caller, NotFound, false;
+    /// No operation has that name.
+    OperationNotFound = "operation_not_found", Caller, NotFound, false;
+    /// No job has that number.
+    JobNotFound = "job_not_found", Caller, NotFound, false;
+    /// The job cannot be made: not confirmed, not undoable, or nothing to do.
+    JobRefused = "job_refused", Caller, Conflict, false;
+    /// Somebody cancelled the job.
+    JobCancelled = "job_cancelled", Caller, Conflict, false;
+    /// Another runner has taken the item over, or its runners died too often.
+    LeaseLost = "lease_lost", Control, Control, false;
+    /// The tenant's state does not allow the move, or has changed meanwhile.
+    StateRefused = "state_refused", Caller, Conflict, false;
     /// The request's host belongs to no tenant.
     HostUnknown = "host_unknown", Caller, Refused, false;
     /// The request's host belongs to a tenant that is not serving.

@@ -49,6 +49,8 @@ pub mod gate;
 pub mod host;
 pub mod ident;
 pub mod index;
+pub(crate) mod job;
+pub mod operation;
 pub mod overrides;
 #[cfg(not(feature = "testing"))]
 pub(crate) mod registry;
@@ -57,6 +59,7 @@ pub mod registry;
 pub mod resolve;
 pub mod secret;
 pub mod settings;
+pub mod steps;
 pub mod switch;
 pub mod targets;
 pub mod tenant;

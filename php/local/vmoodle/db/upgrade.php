@@ -29,8 +29,18 @@
  * @return bool true
  */
 function xmldb_local_vmoodle_upgrade($oldversion) {
-    global $CFG;
+    global $CFG, $DB;
     require_once($CFG->dirroot . '/local/vmoodle/db/upgradelib.php');
+
+    // Before the first publication, which writes only where every table is there.
+    if ($oldversion < 2026112300) {
+        $dbman = $DB->get_manager();
+        foreach (['local_vmoodle_job', 'local_vmoodle_item', 'local_vmoodle_status'] as $table) {
+            if (!$dbman->table_exists($table)) {
+                $dbman->install_one_table_from_xmldb_file(__DIR__ . '/install.xml', $table);
+            }
+        }
+    }
 
     if ($oldversion < 2026112200) {
         local_vmoodle_widen_registry();
@@ -41,6 +51,10 @@ function xmldb_local_vmoodle_upgrade($oldversion) {
         }
         local_vmoodle_publish_first_index();
         upgrade_plugin_savepoint(true, 2026112200, 'local', 'vmoodle');
+    }
+
+    if ($oldversion < 2026112300) {
+        upgrade_plugin_savepoint(true, 2026112300, 'local', 'vmoodle');
     }
 
     return true;

@@ -1,0 +1,248 @@
+//! Jobs: one operation over chosen tenants, written down before it begins.
+
+mod executor;
+mod journal;
+mod state;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Map, Value, json};
+
+use crate::control::ControlSite;
+use crate::db::{Cell, Db, Row};
+use crate::error::{Error, Kind, Result};
+use crate::operation::contract::Work;
+use crate::operation::{self, param};
+use crate::registry::{row, tenants};
+use crate::secret::Keyring;
+use crate::targets::Targets;
+use crate::tenant::Tenant;
+
+/// What a caller asks for.
+pub(crate) struct Request<'a> {
+    pub(crate) operation: &'a str,
+    pub(crate) parameters: &'a Map<String, Value>,
+    pub(crate) targets: &'a [String],
+}
+
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+/// For each tenant the changes that a run would make, or the error that it would end with.
+pub(crate) async fn plan(
+    db: &mut Db,
+    control: &ControlSite,
+    keyring: &Keyring,
+    asked: &Request<'_>,
+) -> Result<Vec<Value>> {
+    let operation = operation::find(asked.operation)?;
+    let parameters = param::check(operation.meta().parameters, asked.parameters, keyring)?;
+    let mut plans = Vec::new();
+    for tenant in chosen(db, asked.targets).await? {
+        let mut work = Work { control, keyring, db, tenant: &tenant, parameters: &parameters, steps: None };
+        let wwwroot = tenant.address.to_string();
+        plans.push(match operation.plan(&mut work).await {
+            Ok(changes) => json!({ "tenant": wwwroot, "changes": changes }),
+            Err(e) => json!({ "tenant": wwwroot, "changes": [], "errorcode": e.code(), "error": e.to_string() }),
+        });
+    }
+    Ok(plans)
+}
+
+/// Writes a job and its items; gives its number.
+pub(crate) async fn submit(
+    db: &mut Db,
+    keyring: &Keyring,
+    asked: &Request<'_>,
+    options: &Map<String, Value>,
+) -> Result<i64> {
+    let operation = operation::find(asked.operation)?;
+    let parameters = param::check(operation.meta().parameters, asked.parameters, keyring)?;
+    if let Some(name) = options.keys().find(|name| !["concurrency", "on_error", "confirm"].contains(&name.as_str())) {
+        return Err(Error::new(Kind::BadParameter, format!("a job has no option `{}`", crate::host::escape(name)))
+            .hint("it has: concurrency, on_error, confirm"));
+    }
+    concurrency(options)?;
+    stop_after(options)?;
+    if operation.meta().dangerous && options.get("confirm") != Some(&json!(true)) {
+        return Err(refused("the operation is dangerous and not confirmed").hint("give the option `confirm`"));
+    }
+    let tenants = chosen(db, asked.targets).await?;
+    let items: Vec<_> = tenants.iter().map(|tenant| (tenant, None)).collect();
+    let new = journal::NewJob {
+        operation: asked.operation,
+        parameters: &parameters,
+        targets: asked.targets.to_vec(),
+        options,
+        mode: "run",
+        undoes: 0,
+        retries: 0,
+    };
+    create(db, &new, &items).await
+}
+
+/// A new job over the items of another: over those that failed, or over those done, to put their images back.
+pub(crate) async fn again(db: &mut Db, id: i64, undo: bool) -> Result<i64> {
+    let job = journal::job(db, id).await?;
+    let name = job.text("operation").unwrap_or_default().to_owned();
+    if undo && (!operation::find(&name)?.meta().undoable || job.text("mode") == Some("undo")) {
+        return Err(refused("the job cannot be undone"));
+    }
+    let wanted: &[&str] = if undo { &[state::DONE] } else { &[state::FAILED, state::CANCELLED] };
+    let rows = journal::items(db, id).await?;
+    let all = all(db).await?;
+    let keep_image = undo || job.text("mode") == Some("undo");
+    let items: Vec<(&Tenant, Option<String>)> = rows
+        .iter()
+        .filter(|item| wanted.contains(&item.text("status").unwrap_or_default()))
+        .filter_map(|item| {
+            let tenant = all.iter().find(|tenant| Some(i64::from(tenant.id.0)) == item.int("tenantid"))?;
+            Some((tenant, item.text("beforeimage").filter(|_| keep_image).map(str::to_owned)))
+        })
+        .collect();
+    let new = journal::NewJob {
+        operation: &name,
+        parameters: &object(&job, "parameters"),
+        targets: serde_json::from_str(job.text("targets").unwrap_or("[]")).unwrap_or_default(),
+        options: &object(&job, "options"),
+        mode: if keep_image { "undo" } else { "run" },
+        undoes: if undo { id } else { job.int("undoes").unwrap_or(0) },
+        retries: if undo { 0 } else { id },
+    };
+    create(db, &new, &items).await
+}
+
+/// Runs or resumes a job; gives the counts, and whether the index must be published.
+pub(crate) async fn run(
+    db: &mut Db,
+    control: &ControlSite,
+    keyring: Keyring,
+    id: i64,
+    progress: &mut dyn FnMut(&Map<String, Value>),
+) -> Result<(Map<String, Value>, bool)> {
+    let job = journal::job(db, id).await?;
+    if job.int("timefinished").unwrap_or(0) > 0 {
+        return Ok((journal::counts(db, id).await?, false));
+    }
+    let sql = "UPDATE {local_vmoodle_job} SET status = 'running', timestarted = ? WHERE id = ? AND status = 'queued'";
+    db.execute(sql, &[crate::registry::farm::now().into(), id.into()]).await?;
+    let operation = operation::find(job.text("operation").unwrap_or_default())?;
+    let options = object(&job, "options");
+    let random = tempfile::Builder::new().rand_bytes(12).prefix("").tempfile();
+    let random = random.ok().and_then(|f| f.path().file_name().map(|n| n.to_string_lossy().into_owned()));
+    let run = executor::Run {
+        control: control.clone(),
+        keyring,
+        operation,
+        job: id,
+        undo: job.text("mode") == Some("undo"),
+        owner: format!(
+            "{}-{}-{}",
+            std::process::id(),
+            RUNS.fetch_add(1, Ordering::Relaxed),
+            random.unwrap_or_default()
+        ),
+        concurrency: concurrency(&options)?,
+        stop_after: stop_after(&options)?,
+    };
+    Ok((Box::pin(executor::run(run, progress)).await?, operation.meta().publishes))
+}
+
+/// Ends a job whose items have all ended; called after the publication, so that a killed run is resumed until it is out.
+pub(crate) async fn close(db: &mut Db, id: i64) -> Result<()> {
+    journal::close(db, id).await
+}
+
+/// Stops a job; gives it.
+pub(crate) async fn cancel(db: &mut Db, id: i64) -> Result<Map<String, Value>> {
+    if journal::job(db, id).await?.int("timefinished").unwrap_or(0) == 0 {
+        journal::cancel(db, id).await?;
+    }
+    read(db, id).await
+}
+
+/// A job with its counts and items.
+pub(crate) async fn read(db: &mut Db, id: i64) -> Result<Map<String, Value>> {
+    let mut job = shown(&journal::job(db, id).await?);
+    job.insert("counts".into(), Value::Object(journal::counts(db, id).await?));
+    let items = journal::items(db, id).await?;
+    job.insert("items".into(), items.iter().map(|item| Value::Object(shown(item))).collect());
+    Ok(job)
+}
+
+/// The jobs, the newest first.
+pub(crate) async fn list(db: &mut Db) -> Result<Vec<Map<String, Value>>> {
+    let rows = db.fetch("SELECT * FROM {local_vmoodle_job} ORDER BY id DESC LIMIT 500", &[]).await?;
+    Ok(rows.iter().map(shown).collect())
+}
+
+async fn create(db: &mut Db, new: &journal::NewJob<'_>, items: &[(&Tenant, Option<String>)]) -> Result<i64> {
+    if items.is_empty() {
+        return Err(refused("no tenant is meant").hint("list the tenants: `php local/vmoodle/cli/tenants.php`"));
+    }
+    journal::create(db, new, items).await
+}
+
+async fn all(db: &mut Db) -> Result<Vec<Tenant>> {
+    let mut all = Vec::new();
+    tenants::each(db, |row| {
+        all.extend(row::tenant(row).ok());
+        ControlFlow::Continue(())
+    })
+    .await?;
+    Ok(all)
+}
+
+async fn chosen(db: &mut Db, words: &[String]) -> Result<Vec<Tenant>> {
+    let targets = Targets::parse(words)?;
+    Ok(targets.select(&all(db).await?).into_iter().cloned().collect())
+}
+
+fn concurrency(options: &Map<String, Value>) -> Result<usize> {
+    match options.get("concurrency").map(Value::as_u64) {
+        None => Ok(4),
+        Some(Some(number @ 1..=64)) => Ok(usize::try_from(number).unwrap_or(4)),
+        Some(_) => Err(Error::new(Kind::BadParameter, "`concurrency` must be a number from 1 to 64")),
+    }
+}
+
+fn stop_after(options: &Map<String, Value>) -> Result<Option<u64>> {
+    match options.get("on_error") {
+        None => Ok(None),
+        Some(Value::String(word)) if word == "continue" => Ok(None),
+        Some(Value::Number(most)) if most.as_u64().is_some_and(|most| most > 0) => Ok(most.as_u64()),
+        Some(_) => {
+            Err(Error::new(Kind::BadParameter, "`on_error` must be `continue` or the number of failures to stop after"))
+        }
+    }
+}
+
+fn object(row: &Row, column: &str) -> Map<String, Value> {
+    serde_json::from_str(row.text(column).unwrap_or("{}")).unwrap_or_default()
+}
+
+fn refused(message: &str) -> Error {
+    Error::new(Kind::JobRefused, message)
+}
+
+fn shown(row: &Row) -> Map<String, Value> {
+    let json = ["parameters", "targets", "options", "warnings", "beforeimage", "afterimage"];
+    let value = |column: &str, cell: &Cell| match cell {
+        Cell::Null => Value::Null,
+        Cell::Int(number) => json!(number),
+        Cell::Text(text) if json.contains(&column) => masked(serde_json::from_str(text).unwrap_or(Value::Null)),
+        Cell::Text(text) => json!(text),
+    };
+    let hidden = |column: &str| matches!(column, "memory" | "leaseowner");
+    row.cells().filter(|(c, _)| !hidden(c)).map(|(c, cell)| (c.to_owned(), value(c, cell))).collect()
+}
+
+/// Sealed values are not shown.
+fn masked(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with("enc:v1:") => json!("_"),
+        Value::Object(map) => Value::Object(map.into_iter().map(|(name, value)| (name, masked(value))).collect()),
+        Value::Array(list) => list.into_iter().map(masked).collect(),
+        other => other,
+    }
+}

@@ -1,0 +1,83 @@
+//! What every operation is.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::param::Param;
+use crate::control::ControlSite;
+use crate::db::Db;
+use crate::secret::Keyring;
+use crate::steps::{Doing, Steps};
+use crate::tenant::Tenant;
+
+/// What an operation says of itself.
+// Independent facts, each read by name.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Debug)]
+pub struct Meta {
+    /// Its name.
+    pub name: &'static str,
+    /// Its parameters.
+    pub parameters: &'static [Param],
+    /// Whether a job of it must be confirmed.
+    pub dangerous: bool,
+    /// Whether a killed run may simply be repeated.
+    pub idempotent: bool,
+    /// Whether its changes can be put back.
+    pub undoable: bool,
+    /// Whether it changes nothing of the tenant, so that it runs although its plan is empty.
+    pub reads_only: bool,
+    /// Whether the index must be published after it.
+    pub publishes: bool,
+}
+
+impl Meta {
+    /// Its description as a JSON map.
+    pub fn describe(&self) -> Map<String, Value> {
+        let parameters: Vec<Value> = self.parameters.iter().map(Param::describe).collect();
+        let description = json!({
+            "name": self.name, "parameters": parameters, "dangerous": self.dangerous,
+            "idempotent": self.idempotent, "undoable": self.undoable,
+        });
+        description.as_object().cloned().unwrap_or_default()
+    }
+}
+
+/// One change: of what, from which value to which.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// What changes.
+    pub what: String,
+    /// Its value before.
+    pub before: Value,
+    /// Its value after.
+    pub after: Value,
+}
+
+/// What an operation gets for one tenant.
+pub struct Work<'a> {
+    /// The control site.
+    pub control: &'a ControlSite,
+    /// Opens stored passwords.
+    pub keyring: &'a Keyring,
+    /// The control database.
+    pub(crate) db: &'a mut Db,
+    /// The tenant as it stands in the registry.
+    pub tenant: &'a Tenant,
+    /// The checked parameters.
+    pub parameters: &'a Map<String, Value>,
+    /// The item's memory; a plan has none.
+    pub steps: Option<&'a mut Steps>,
+}
+
+/// One bulk verb.
+pub trait Operation: Sync {
+    /// What it says of itself.
+    fn meta(&self) -> &'static Meta;
+    /// The changes that a run would make; changes nothing.
+    fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>>;
+    /// Makes the changes, which stand in the journal already.
+    fn apply<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()>;
+    /// Puts the changes back where the values are still those of `after`.
+    fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()>;
+}

@@ -1,0 +1,37 @@
+//! Lets a tenant serve.
+
+use super::change_state;
+use super::contract::{Change, Meta, Operation, Work};
+use crate::steps::Doing;
+use crate::tenant::State;
+
+/// Lets a tenant serve.
+pub(super) struct EnableTenant;
+
+static META: Meta = Meta {
+    name: "enable_tenant",
+    parameters: &[],
+    dangerous: false,
+    idempotent: true,
+    undoable: true,
+    reads_only: false,
+    publishes: true,
+};
+
+impl Operation for EnableTenant {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
+        Box::pin(async move { change_state::plan(work, State::Enabled, &[State::Disabled, State::Retired]) })
+    }
+
+    fn apply<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
+        Box::pin(change_state::apply(work, changes))
+    }
+
+    fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
+        Box::pin(change_state::undo(work, changes))
+    }
+}

@@ -1,0 +1,91 @@
+//! The memory of an item: what it has done already, so that a run after `kill -9` goes on where the last one stopped.
+
+use std::pin::Pin;
+
+use serde_json::{Map, Value, json};
+
+use crate::error::Result;
+
+/// Work that is waited for on the runner's own thread.
+pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
+
+/// Where the memory is kept.
+pub trait Keeper {
+    /// Saves memory, warnings and the number of steps done; fails when the lease is lost or the job is cancelled.
+    fn keep(&self, memory: String, warnings: String, steps: i64) -> Doing<'_, ()>;
+}
+
+/// The steps of an item and what it remembers between runs.
+pub struct Steps {
+    keeper: Box<dyn Keeper>,
+    done: Vec<String>,
+    values: Map<String, Value>,
+    warnings: Vec<String>,
+}
+
+impl Steps {
+    /// Takes up what an earlier run has kept; both texts are empty for a first run.
+    pub fn resume(keeper: Box<dyn Keeper>, memory: &str, warnings: &str) -> Self {
+        let memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
+        let done = memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default();
+        let values = memory.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
+        Self { keeper, done, values, warnings: serde_json::from_str(warnings).unwrap_or_default() }
+    }
+
+    /// Does a step unless the journal says that it is done. A step must be repeatable from its own start.
+    pub async fn step(&mut self, name: &str, work: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
+        if self.done.iter().any(|done| done == name) {
+            return Ok(());
+        }
+        self.keep().await?;
+        #[cfg(feature = "testing")]
+        crash::at_boundary();
+        work().await?;
+        self.done.push(name.to_owned());
+        self.keep().await?;
+        #[cfg(feature = "testing")]
+        crash::at_boundary();
+        Ok(())
+    }
+
+    /// What was remembered under a name, in this run or an earlier one.
+    pub fn recall(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// Remembers a value, which must hold no secret.
+    pub async fn remember(&mut self, name: &str, value: Value) -> Result<()> {
+        self.values.insert(name.to_owned(), value);
+        self.keep().await
+    }
+
+    /// Notes what a person should know; kept with the next step or at the item's end.
+    pub fn warn(&mut self, message: impl Into<String>) {
+        let message = message.into();
+        if !self.warnings.contains(&message) {
+            self.warnings.push(message);
+        }
+    }
+
+    /// Saves everything; fails when the lease is lost or the job is cancelled.
+    pub async fn keep(&mut self) -> Result<()> {
+        let steps = i64::try_from(self.done.len()).unwrap_or(i64::MAX);
+        let memory = json!({ "done": self.done, "values": self.values }).to_string();
+        self.keeper.keep(memory, json!(self.warnings).to_string(), steps).await
+    }
+}
+
+#[cfg(feature = "testing")]
+mod crash {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+
+    /// Kills the process at the boundary that `VMOODLE_CRASH_AT` counts to, from 1.
+    pub(super) fn at_boundary() {
+        let wanted = std::env::var("VMOODLE_CRASH_AT").ok().and_then(|text| text.parse::<u64>().ok());
+        if wanted == Some(PASSED.fetch_add(1, Ordering::Relaxed) + 1) {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
+    }
+}
