@@ -124,23 +124,23 @@ mod tests {
         Param { name: "pass", kind: Type::Secret, required: false, default: None },
     ];
 
-    fn checked(given: Value) -> Result<Map<String, Value>> {
+    fn checked(given: &Value) -> Result<Map<String, Value>> {
         check(PARAMS, given.as_object().unwrap(), &Keyring::none())
     }
 
     #[test]
     fn values_are_checked_and_defaults_filled_in() {
-        assert_eq!(Value::Object(checked(json!({"size": "small"})).unwrap()), json!({"size": "small", "count": 3}));
+        assert_eq!(Value::Object(checked(&json!({"size": "small"})).unwrap()), json!({"size": "small", "count": 3}));
         for bad in
             [json!({}), json!({"size": "huge"}), json!({"size": "small", "count": "x"}), json!({"sise": "small"})]
         {
-            assert_eq!(checked(bad).unwrap_err().kind(), Kind::BadParameter);
+            assert_eq!(checked(&bad).unwrap_err().kind(), Kind::BadParameter);
         }
     }
 
     #[test]
     fn a_secret_is_refused_where_it_could_not_be_encrypted() {
-        let error = checked(json!({"size": "small", "pass": "hidden!"})).unwrap_err();
+        let error = checked(&json!({"size": "small", "pass": "hidden!"})).unwrap_err();
         assert!(!error.to_string().contains("hidden"));
     }
 }
