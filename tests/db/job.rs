@@ -110,7 +110,7 @@ on_both_engines! {
         farm.add("a.example.org");
         let job = submit(&farm, "disable_tenant", &["all"]);
         let mut control = farm.control.clone();
-        control.settings.index = farm.folder.join("file/index").into();
+        control.settings.index = farm.folder.join("file/index");
         std::fs::write(farm.folder.join("file"), "no folder").unwrap();
         assert!(Console::new(control).job_run(job, &mut |_| {}).is_err());
         assert_eq!((&farm.console.job(job).unwrap()["status"], farm.generation()), (&json!("running"), 1));

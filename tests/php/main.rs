@@ -9,6 +9,7 @@ mod current;
 mod ending;
 mod exception;
 mod farms;
+mod jobs;
 mod memory;
 mod panic;
 mod phpinfo;

@@ -10,6 +10,7 @@
 mod boot;
 mod cfg;
 mod error;
+mod jobs;
 mod names;
 mod parameter;
 mod request;
@@ -59,5 +60,5 @@ extern "C" fn info(_module: *mut ModuleEntry) {
 #[php(startup = "startup")]
 pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     let module = module.name("vmoodle").info_function(info).request_shutdown_function(request_shutdown);
-    tenants::register(boot::register(module))
+    jobs::register(tenants::register(boot::register(module)))
 }

@@ -364,6 +364,89 @@ function index_refresh(): array {}
 function index_status(): array {}
 
 /**
+ * Every operation's description, for forms and help.
+ *
+ * @return list<array{name: string, parameters: list<array<string, mixed>>, dangerous: bool, idempotent: bool, undoable: bool}>
+ * @throws ControlException `not_booted`, `not_control_site`
+ */
+function operations(): array {}
+
+/**
+ * A dry run: for each tenant the changes that a run would make.
+ *
+ * @param string $operation its name, as in {@see operations()}
+ * @param array<string, mixed> $parameters its parameters by name
+ * @param list<string> $targets words as {@see tenants()} takes them
+ * @return list<array<string, mixed>>
+ * @throws InvalidException `bad_parameter`
+ * @throws NotFoundException `operation_not_found`
+ */
+function plan(string $operation, array $parameters, array $targets): array {}
+
+/**
+ * Writes a job down, with one item for each tenant meant; it does nothing until {@see job_run()}.
+ *
+ * @param string $operation its name, as in {@see operations()}
+ * @param array<string, mixed> $parameters its parameters by name
+ * @param list<string> $targets words as {@see tenants()} takes them
+ * @param array{concurrency?: int, on_error?: string|int, confirm?: string} $options `on_error` is `continue` or after how many
+ *     failures the job stops
+ * @return int the job's number
+ * @throws InvalidException `bad_parameter`
+ * @throws NotFoundException `operation_not_found`
+ */
+function job_submit(string $operation, array $parameters, array $targets, array $options = []): int {}
+
+/**
+ * Runs a job, or resumes it; several processes may run one job. Takes no more items after 15 minutes.
+ *
+ * @return array<string, int> how many items are in each state
+ * @throws NotFoundException `job_not_found`
+ */
+function job_run(int $job): array {}
+
+/**
+ * One job with its `counts` and `items`; secrets are masked.
+ *
+ * @return array<string, mixed>
+ * @throws NotFoundException `job_not_found`
+ */
+function job(int $job): array {}
+
+/**
+ * The jobs.
+ *
+ * @return list<array<string, mixed>>
+ */
+function jobs(): array {}
+
+/**
+ * Stops a job before its next item; what runs goes on to its end.
+ *
+ * @return array<string, mixed> the job
+ * @throws NotFoundException `job_not_found`
+ */
+function job_cancel(int $job): array {}
+
+/**
+ * Writes a new job over the failed items of a job.
+ *
+ * @return int the new job's number
+ * @throws NotFoundException `job_not_found`
+ * @throws ConflictException `job_refused`
+ */
+function job_retry(int $job): int {}
+
+/**
+ * Writes a new job that puts back what a job changed, where nobody changed it since.
+ *
+ * @return int the new job's number
+ * @throws NotFoundException `job_not_found`
+ * @throws ConflictException `job_refused`
+ */
+function job_undo(int $job): int {}
+
+/**
  * Whatever goes wrong. The message is for operators: it names no password, and hosts in it are escaped.
  */
 class Exception extends \Exception {

@@ -1,0 +1,38 @@
+//! Operations and jobs from PHP, on a farm whose tenants have no database: these operations change the registry only.
+
+use serde_json::{Value, json};
+use support::code::Kind;
+use support::database::{Database, Engine};
+use support::farm::Farm;
+
+#[test]
+fn a_job_disables_tenants_and_another_takes_it_back() {
+    let Some(control) = Database::shared(Engine::MariaDb, "php_jobs") else { return };
+    let farm = Farm::new(Kind::Mini, "php_jobs", control, json!({}));
+    for host in ["one.example.org", "two.example.org"] {
+        let mut row = farm.row(host, farm.control());
+        row["vdbname"] = json!(host.replace('.', "_"));
+        farm.call("tenant_add", json!([row])).unwrap();
+    }
+    let call = |function: &str, arguments: Value| farm.call(function, arguments).unwrap();
+    let states = || {
+        let rows = call("tenants", json!([]));
+        rows.as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let operations = call("operations", json!([]));
+    assert!(operations.as_array().unwrap().iter().any(|one| one["name"] == "disable_tenant"), "{operations}");
+
+    assert_eq!(call("plan", json!(["disable_tenant", [], ["all"]])).as_array().unwrap().len(), 2);
+    assert_eq!(states(), ["enabled", "enabled"], "a plan changes nothing");
+
+    let job = call("job_submit", json!(["disable_tenant", [], ["one.example.org"]]));
+    let counts = call("job_run", json!([job]));
+    assert_eq!(counts["done"], 1, "{counts}");
+    assert_eq!(states(), ["disabled", "enabled"]);
+    assert_eq!(call("jobs", json!([])).as_array().unwrap().len(), 1);
+
+    let undo = call("job_undo", json!([job]));
+    call("job_run", json!([undo]));
+    assert_eq!(states(), ["enabled", "enabled"]);
+    assert_eq!(farm.call("job", json!([9_999])).unwrap_err().reason, "job_not_found");
+}

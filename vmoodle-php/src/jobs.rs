@@ -1,0 +1,109 @@
+//! Operations and jobs from PHP: one short function per method of the console, under the same name.
+
+use ext_php_rs::boxed::ZBox;
+use ext_php_rs::prelude::*;
+use ext_php_rs::types::{ZendHashTable, Zval};
+use serde_json::{Map, Value};
+use vmoodle_core::console::Console;
+use vmoodle_core::{Error, Kind};
+
+use crate::boot::with_console;
+use crate::error::thrown;
+use crate::parameter::Entries;
+use crate::shape::{list, map, plain, to_map, value};
+
+type Table = ZBox<ZendHashTable>;
+
+fn given(table: &ZendHashTable) -> PhpResult<Map<String, Value>> {
+    to_map(table).map_err(|e| thrown(&e))
+}
+
+fn words(table: &ZendHashTable) -> PhpResult<Vec<String>> {
+    let word = |one: &Zval| one.dereference().string();
+    let bad = || thrown(&Error::new(Kind::BadParameter, "`targets` cannot be used: it must be a list of words"));
+    table.values().map(word).collect::<Option<_>>().ok_or_else(bad)
+}
+
+/// Every operation's description.
+#[php_function]
+#[php(name = "Vmoodle\\operations")]
+pub(crate) fn vmoodle_operations() -> PhpResult<Table> {
+    with_console(|console| Ok(console.operations())).map(|all| list(all.iter().map(|one| value(map(one)))))
+}
+
+/// For each tenant the changes that a run would make.
+#[php_function]
+#[php(name = "Vmoodle\\plan")]
+pub(crate) fn vmoodle_plan(operation: &str, parameters: &ZendHashTable, targets: &ZendHashTable) -> PhpResult<Table> {
+    let (parameters, targets) = (given(parameters)?, words(targets)?);
+    with_console(|console| console.plan(operation, &parameters, &targets)).map(|plans| list(plans.iter().map(plain)))
+}
+
+/// Writes a job and its items down; gives its number.
+#[php_function]
+#[php(name = "Vmoodle\\job_submit", optional = "options", defaults(options = Entries::NONE))]
+pub(crate) fn vmoodle_job_submit(
+    operation: &str,
+    parameters: &ZendHashTable,
+    targets: &ZendHashTable,
+    options: Entries<'_>,
+) -> PhpResult<i64> {
+    let (parameters, targets) = (given(parameters)?, words(targets)?);
+    let options = options.0.map(given).transpose()?.unwrap_or_default();
+    with_console(|console| console.job_submit(operation, &parameters, &targets, &options))
+}
+
+/// Runs or resumes a job.
+#[php_function]
+#[php(name = "Vmoodle\\job_run")]
+pub(crate) fn vmoodle_job_run(job: i64) -> PhpResult<Table> {
+    with_console(|console| console.job_run(job, &mut |_| {})).map(|counts| map(&counts))
+}
+
+/// One job with its items.
+#[php_function]
+#[php(name = "Vmoodle\\job")]
+pub(crate) fn vmoodle_job(job: i64) -> PhpResult<Table> {
+    with_console(|console| console.job(job)).map(|job| map(&job))
+}
+
+/// The jobs.
+#[php_function]
+#[php(name = "Vmoodle\\jobs")]
+pub(crate) fn vmoodle_jobs() -> PhpResult<Table> {
+    with_console(Console::jobs).map(|jobs| list(jobs.iter().map(|job| value(map(job)))))
+}
+
+/// Stops a job before its next item.
+#[php_function]
+#[php(name = "Vmoodle\\job_cancel")]
+pub(crate) fn vmoodle_job_cancel(job: i64) -> PhpResult<Table> {
+    with_console(|console| console.job_cancel(job)).map(|job| map(&job))
+}
+
+/// Writes a new job over the failed items of a job; gives its number.
+#[php_function]
+#[php(name = "Vmoodle\\job_retry")]
+pub(crate) fn vmoodle_job_retry(job: i64) -> PhpResult<i64> {
+    with_console(|console| console.job_retry(job))
+}
+
+/// Writes a new job that puts back what a job changed; gives its number.
+#[php_function]
+#[php(name = "Vmoodle\\job_undo")]
+pub(crate) fn vmoodle_job_undo(job: i64) -> PhpResult<i64> {
+    with_console(|console| console.job_undo(job))
+}
+
+pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
+    module
+        .function(wrap_function!(vmoodle_operations))
+        .function(wrap_function!(vmoodle_plan))
+        .function(wrap_function!(vmoodle_job_submit))
+        .function(wrap_function!(vmoodle_job_run))
+        .function(wrap_function!(vmoodle_job))
+        .function(wrap_function!(vmoodle_jobs))
+        .function(wrap_function!(vmoodle_job_cancel))
+        .function(wrap_function!(vmoodle_job_retry))
+        .function(wrap_function!(vmoodle_job_undo))
+}
