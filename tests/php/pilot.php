@@ -21,6 +21,7 @@ function argument(ReflectionParameter $parameter): mixed {
     return match ((string) $parameter->getType()) {
         'string' => 'one.example.org',
         'array' => [],
+        'int' => 1,
         'object' => new stdClass(),
     };
 }
