@@ -27,10 +27,16 @@ fn main() {
         "requests",
         "Requests per second through nginx and php-fpm with two workers and opcache, driven by `wrk -t1 -c2`: median \
          (min to max); the ratio is taken pair by pair of alternated runs.\n\n\
-         Repeat: `cargo bench -p vmoodle-benches --bench requests` (with `MOODLE_DIR` and `VMOODLE_DUMPS` for Moodle).",
+         Repeat: `cargo bench -p vmoodle-benches --bench requests` (with `MOODLE_DIR` and `VMOODLE_DUMPS` for Moodle; \
+         `-- script` or `-- login` for one part).",
     );
-    nothing_else(&mut report);
-    moodle::login_page(&mut report);
+    let only: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let parts: [(&str, fn(&mut Report)); 2] = [("script", nothing_else), ("login", moodle::login_page)];
+    for (name, part) in parts {
+        if only.is_empty() || only.iter().any(|word| word == name) {
+            part(&mut report);
+        }
+    }
 }
 
 fn there_is(program: &str) -> bool {

@@ -90,7 +90,10 @@ impl Database {
             "vdblogin": self.user(), "vdbpass": self.password(), "vdbprefix": "mdl_",
         });
         match self.engine {
-            Engine::MariaDb => row["vdbsocket"] = json!(self.socket),
+            Engine::MariaDb => {
+                row["vdbsocket"] = json!(self.socket);
+                row["vdboptions"] = json!({"dbcollation": "utf8mb4_unicode_ci"});
+            }
             Engine::Postgres => {
                 row["vdbhost"] = json!("127.0.0.1");
                 row["vdbport"] = json!(self.port);
