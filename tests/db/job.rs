@@ -38,6 +38,9 @@ on_both_engines! {
         assert_eq!(farm.console.job(job).unwrap()["status"], "done");
         let again = submit(&farm, "disable_tenant", &["any"]);
         assert_eq!(run(&farm, again), json!({"skipped": 2}));
+        let listed = farm.console.jobs(&map(json!({"operation": "disable_tenant", "limit": 1}))).unwrap();
+        assert_eq!((listed.len(), &listed[0]["counts"]), (1, &json!({"skipped": 2})));
+        assert!(farm.console.jobs(&map(json!({"status": "queued"}))).unwrap().is_empty());
         farm.database.run("UPDATE mdl_local_vmoodle SET state = 'retired' WHERE id = 2");
         let undo = farm.console.job_undo(job).unwrap();
         assert_eq!(run(&farm, undo), json!({"done": 1, "failed": 1}), "what somebody changed since is left alone");
@@ -141,7 +144,7 @@ on_both_engines! {
         assert_eq!(refused("retire_tenant", &none, &all), Kind::JobRefused);
         assert_eq!(refused("disable_tenant", &none, &[]), Kind::JobRefused);
         assert_eq!(refused("disable_tenant", &map(json!({"x": 1})), &all), Kind::BadParameter);
-        assert_eq!(farm.console.jobs().unwrap().len(), 0);
+        assert_eq!(farm.console.jobs(&Map::new()).unwrap().len(), 0);
     }
 
     fn facts_of_a_tenant_that_does_not_answer_are_told_without_its_password(engine: Engine) {

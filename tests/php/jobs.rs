@@ -32,7 +32,9 @@ fn a_job_disables_tenants_and_another_takes_it_back() {
     assert_eq!(call("jobs", json!([])).as_array().unwrap().len(), 1);
 
     let undo = call("job_undo", json!([job]));
-    call("job_run", json!([undo]));
+    let thrown = farm.call("job_run", json!([undo, "strlen"])).unwrap_err();
+    assert_eq!(thrown.class, "TypeError", "strlen(array): what the callback throws is thrown");
+    assert_eq!(call("job", json!([undo]))["status"], "done", "but only after the run");
     assert_eq!(states(), ["enabled", "enabled"]);
     assert_eq!(farm.call("job", json!([9_999])).unwrap_err().reason, "job_not_found");
 }

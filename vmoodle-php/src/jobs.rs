@@ -1,10 +1,12 @@
 //! Operations and jobs from PHP: one short function per method of the console, under the same name.
 
+use std::panic::AssertUnwindSafe;
+
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::prelude::*;
-use ext_php_rs::types::{ZendHashTable, Zval};
+use ext_php_rs::types::{ZendCallable, ZendHashTable, Zval};
+use ext_php_rs::zend::{ExecutorGlobals, bailout, try_catch};
 use serde_json::{Map, Value};
-use vmoodle_core::console::Console;
 use vmoodle_core::{Error, Kind};
 
 use crate::boot::with_console;
@@ -55,9 +57,42 @@ pub(crate) fn vmoodle_job_submit(
 
 /// Runs or resumes a job.
 #[php_function]
-#[php(name = "Vmoodle\\job_run")]
-pub(crate) fn vmoodle_job_run(job: i64) -> PhpResult<Table> {
-    with_console(|console| console.job_run(job, &mut |_| {})).map(|counts| map(&counts))
+#[php(name = "Vmoodle\\job_run", optional = "progress")]
+pub(crate) fn vmoodle_job_run(job: i64, progress: Option<ZendCallable<'_>>) -> PhpResult<Table> {
+    let mut listener = Listener::new(progress);
+    let done = with_console(|console| console.job_run(job, &mut |counts| listener.hear(counts)));
+    listener.let_it_end();
+    done.map(|counts| map(&counts))
+}
+
+/// A callback that hears how a job goes on. What it throws is thrown when the run is over: no item is left alone for it.
+struct Listener<'a> {
+    callback: Option<ZendCallable<'a>>,
+    /// The callback has ended the script; our own frames come first.
+    ended: bool,
+}
+
+impl<'a> Listener<'a> {
+    fn new(callback: Option<ZendCallable<'a>>) -> Self {
+        Self { callback, ended: false }
+    }
+
+    fn hear(&mut self, counts: &Map<String, Value>) {
+        let Some(callback) = self.callback.as_ref().filter(|_| !self.ended && !ExecutorGlobals::has_exception()) else {
+            return;
+        };
+        let counts = value(map(counts));
+        let called = AssertUnwindSafe(|| drop(callback.try_call(vec![&counts])));
+        self.ended = try_catch(called).is_err();
+    }
+
+    fn let_it_end(self) {
+        if self.ended {
+            drop(self);
+            // SAFETY: nothing of ours is left on the stack but what owns no memory.
+            unsafe { bailout() }
+        }
+    }
 }
 
 /// One job with its items.
@@ -69,9 +104,10 @@ pub(crate) fn vmoodle_job(job: i64) -> PhpResult<Table> {
 
 /// The jobs.
 #[php_function]
-#[php(name = "Vmoodle\\jobs")]
-pub(crate) fn vmoodle_jobs() -> PhpResult<Table> {
-    with_console(Console::jobs).map(|jobs| list(jobs.iter().map(|job| value(map(job)))))
+#[php(name = "Vmoodle\\jobs", optional = "filter", defaults(filter = Entries::NONE))]
+pub(crate) fn vmoodle_jobs(filter: Entries<'_>) -> PhpResult<Table> {
+    let filter = filter.0.map(given).transpose()?.unwrap_or_default();
+    with_console(|console| console.jobs(&filter)).map(|jobs| list(jobs.iter().map(|job| value(map(job)))))
 }
 
 /// Stops a job before its next item.

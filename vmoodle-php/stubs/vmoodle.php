@@ -389,8 +389,8 @@ function plan(string $operation, array $parameters, array $targets): array {}
  * @param string $operation its name, as in {@see operations()}
  * @param array<string, mixed> $parameters its parameters by name
  * @param list<string> $targets words as {@see tenants()} takes them
- * @param array{concurrency?: int, on_error?: string|int, confirm?: string} $options `on_error` is `continue` or after how many
- *     failures the job stops
+ * @param array{concurrency?: int, on_error?: string|int, confirm?: bool, userid?: int} $options `on_error` is `continue` or after
+ *     how many failures the job stops; a dangerous operation asks for `confirm`
  * @return int the job's number
  * @throws InvalidException `bad_parameter`
  * @throws NotFoundException `operation_not_found`
@@ -400,10 +400,12 @@ function job_submit(string $operation, array $parameters, array $targets, array 
 /**
  * Runs a job, or resumes it; several processes may run one job. Takes no more items after 15 minutes.
  *
+ * @param callable|null $progress hears how many items are in each state whenever that changes, `function (array $counts): void`;
+ *     what it throws is thrown once the run is over, and it cannot call other functions of this extension
  * @return array<string, int> how many items are in each state
  * @throws NotFoundException `job_not_found`
  */
-function job_run(int $job): array {}
+function job_run(int $job, ?callable $progress = null): array {}
 
 /**
  * One job with its `counts` and `items`; secrets are masked.
@@ -414,11 +416,13 @@ function job_run(int $job): array {}
 function job(int $job): array {}
 
 /**
- * The jobs.
+ * The jobs with their `counts`, the newest first.
  *
+ * @param array{operation?: string, status?: string, limit?: int} $filter `limit` is 100 where it is not given, 1,000 at most
  * @return list<array<string, mixed>>
+ * @throws InvalidException `bad_parameter`
  */
-function jobs(): array {}
+function jobs(array $filter = []): array {}
 
 /**
  * Stops a job before its next item; what runs goes on to its end.

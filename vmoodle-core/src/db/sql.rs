@@ -34,8 +34,14 @@ impl Sql {
 
     /// `INSERT` of one row into a table, one parameter for each column.
     pub fn insert(table: &'static str, columns: &[&'static str]) -> Self {
-        let marks = vec!["?"; columns.len()].join(", ");
-        Self(Cow::Owned(format!("INSERT INTO {{{table}}} ({}) VALUES ({marks})", columns.join(", "))))
+        Self::insert_rows(table, columns, 1)
+    }
+
+    /// `INSERT` of several rows into a table, row by row one parameter for each column.
+    pub fn insert_rows(table: &'static str, columns: &[&'static str], rows: usize) -> Self {
+        let row = format!("({})", vec!["?"; columns.len()].join(", "));
+        let rows = vec![row; rows].join(", ");
+        Self(Cow::Owned(format!("INSERT INTO {{{table}}} ({}) VALUES {rows}", columns.join(", "))))
     }
 
     /// `UPDATE` of the row with an id: one parameter for each column, then the id.
@@ -86,5 +92,7 @@ mod tests {
         assert_eq!(sql.render(postgres, &prefix), "UPDATE \"mdl_t\" SET a = $1, b = $2 WHERE id = $3");
         let sql = Sql::insert("t", &["a", "b"]);
         assert_eq!(sql.render(mysql, &prefix), "INSERT INTO `mdl_t` (a, b) VALUES (?, ?)");
+        let sql = Sql::insert_rows("t", &["a", "b"], 2);
+        assert_eq!(sql.render(postgres, &prefix), "INSERT INTO \"mdl_t\" (a, b) VALUES ($1, $2), ($3, $4)");
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::task::{LocalSet, spawn_local};
 
+use super::Publisher;
 use super::journal::{self, Outcome};
 use super::state::{CANCELLED, DONE, FAILED, QUEUED, SKIPPED};
 use crate::control::ControlSite;
@@ -25,10 +26,13 @@ const TAKES: Duration = Duration::from_mins(15);
 /// How many items run at once on one database server.
 const PER_SERVER: usize = 4;
 
+/// How often what is done becomes visible while the job goes on.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+
 /// What a run works with.
 pub(super) struct Run {
     pub(super) control: ControlSite,
-    pub(super) keyring: Keyring,
+    pub(super) keyring: Rc<Keyring>,
     pub(super) operation: &'static dyn Operation,
     pub(super) job: i64,
     pub(super) undo: bool,
@@ -64,7 +68,11 @@ impl Shared {
 }
 
 /// Runs until nothing is queued, the time is up or too much has failed; `progress` hears the counts.
-pub(super) async fn run(run: Run, progress: &mut dyn FnMut(&Map<String, Value>)) -> Result<Map<String, Value>> {
+pub(super) async fn run(
+    run: Run,
+    publisher: &dyn Publisher,
+    progress: &mut dyn FnMut(&Map<String, Value>),
+) -> Result<Map<String, Value>> {
     let concurrency = run.concurrency;
     let shared = Rc::new(Shared {
         run,
@@ -80,11 +88,18 @@ pub(super) async fn run(run: Run, progress: &mut dyn FnMut(&Map<String, Value>))
         .run_until(Box::pin(async {
             let mut db = shared.db().await?;
             let mut said = Map::new();
+            let (mut out, mut pending) = (Instant::now(), false);
             while workers.iter().any(|worker| !worker.is_finished()) {
                 let counts = journal::counts(&mut db, shared.run.job).await?;
                 if counts != said {
                     progress(&counts);
+                    pending |= shared.run.operation.meta().publishes && counts.get(DONE) != said.get(DONE);
                     said = counts;
+                }
+                if pending && out.elapsed() >= PUBLISH_EVERY {
+                    // The last publication is the one that must succeed.
+                    let _ = publisher.publish(&mut db, &shared.run.keyring).await;
+                    (out, pending) = (Instant::now(), false);
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

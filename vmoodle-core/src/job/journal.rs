@@ -22,43 +22,66 @@ pub(super) struct NewJob<'a> {
     pub(super) mode: &'a str,
     pub(super) undoes: i64,
     pub(super) retries: i64,
+    pub(super) userid: i64,
 }
 
-/// Writes a job and its items in one transaction; an undo's items carry the images of the job that is undone.
-pub(super) async fn create(db: &mut Db, new: &NewJob<'_>, items: &[(&Tenant, Option<String>)]) -> Result<i64> {
-    let mut db = db.begin().await?;
-    let parameters = json!(new.parameters).to_string();
+/// What a new item is.
+pub(super) struct NewItem<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) parameters: String,
+    /// What an undo puts back.
+    pub(super) image: Option<String>,
+    /// What an earlier item has done already.
+    pub(super) memory: Option<String>,
+}
+
+impl<'a> NewItem<'a> {
+    /// The first item of a tenant.
+    pub(super) fn of(tenant: &'a Tenant, parameters: &Map<String, Value>) -> Self {
+        Self { tenant, parameters: json!(parameters).to_string(), image: None, memory: None }
+    }
+}
+
+/// How many items one statement writes: eight parameters each, far below what the engines take.
+const PAGE: usize = 500;
+
+/// Writes a job and its items, inside the caller's transaction.
+pub(super) async fn create(db: &mut Db, new: &NewJob<'_>, items: &[NewItem<'_>]) -> Result<i64> {
     let columns =
-        ["operation", "parameters", "targets", "options", "mode", "status", "undoes", "retries", "timecreated"];
+        ["operation", "parameters", "targets", "options", "mode", "status", "undoes", "retries", "userid", "timecreated"];
     let values = [
         new.operation.into(),
-        parameters.as_str().into(),
+        json!(new.parameters).to_string().into(),
         json!(new.targets).to_string().into(),
         json!(new.options).to_string().into(),
         new.mode.into(),
         QUEUED.into(),
         new.undoes.into(),
         new.retries.into(),
+        new.userid.into(),
         now().into(),
     ];
     let job = db.insert(Sql::insert("local_vmoodle_job", &columns), &values).await?;
-    for (tenant, image) in items {
-        let place = &tenant.database;
-        let server = format!("{}:{}:{}", place.engine.word(), place.host, place.port.unwrap_or(0));
-        let columns = ["jobid", "tenantid", "wwwroot", "server", "parameters", "status", "beforeimage"];
-        let values = [
-            job.into(),
-            i64::from(tenant.id.0).into(),
-            tenant.address.to_string().into(),
-            server.into(),
-            parameters.as_str().into(),
-            QUEUED.into(),
-            image.clone().into(),
-        ];
-        db.execute(Sql::insert("local_vmoodle_item", &columns), &values).await?;
+    let columns = ["jobid", "tenantid", "wwwroot", "server", "parameters", "status", "beforeimage", "memory"];
+    for page in items.chunks(PAGE) {
+        let values: Vec<Param> = page.iter().flat_map(|item| row_of(job, item)).collect();
+        db.execute(Sql::insert_rows("local_vmoodle_item", &columns, page.len()), &values).await?;
     }
-    db.commit().await?;
     Ok(job)
+}
+
+fn row_of(job: i64, item: &NewItem<'_>) -> [Param; 8] {
+    let place = &item.tenant.database;
+    [
+        job.into(),
+        i64::from(item.tenant.id.0).into(),
+        item.tenant.address.to_string().into(),
+        format!("{}:{}:{}", place.engine.word(), place.host, place.port.unwrap_or(0)).into(),
+        item.parameters.as_str().into(),
+        QUEUED.into(),
+        item.image.clone().into(),
+        item.memory.clone().into(),
+    ]
 }
 
 /// A job's row. Fails with `job_not_found`.

@@ -5,19 +5,27 @@ mod journal;
 mod state;
 
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Map, Value, json};
 
 use crate::control::ControlSite;
-use crate::db::{Cell, Db, Row};
+use crate::db::{Cell, Db, Row, Sql};
 use crate::error::{Error, Kind, Result};
 use crate::operation::contract::Work;
 use crate::operation::{self, param};
 use crate::registry::{row, tenants};
 use crate::secret::Keyring;
+use crate::steps::Doing;
 use crate::targets::Targets;
 use crate::tenant::Tenant;
+
+/// Who publishes the registry while a job changes it.
+pub(crate) trait Publisher {
+    /// Compiles the registry and puts the index in place.
+    fn publish<'a>(&'a self, db: &'a mut Db, keyring: &'a Keyring) -> Doing<'a, ()>;
+}
 
 /// What a caller asks for.
 pub(crate) struct Request<'a> {
@@ -58,17 +66,12 @@ pub(crate) async fn submit(
 ) -> Result<i64> {
     let operation = operation::find(asked.operation)?;
     let parameters = param::check(operation.meta().parameters, asked.parameters, keyring)?;
-    if let Some(name) = options.keys().find(|name| !["concurrency", "on_error", "confirm"].contains(&name.as_str())) {
-        return Err(Error::new(Kind::BadParameter, format!("a job has no option `{}`", crate::host::escape(name)))
-            .hint("it has: concurrency, on_error, confirm"));
-    }
-    concurrency(options)?;
-    stop_after(options)?;
+    check_options(options)?;
     if operation.meta().dangerous && options.get("confirm") != Some(&json!(true)) {
         return Err(refused("the operation is dangerous and not confirmed").hint("give the option `confirm`"));
     }
     let tenants = chosen(db, asked.targets).await?;
-    let items: Vec<_> = tenants.iter().map(|tenant| (tenant, None)).collect();
+    let items: Vec<_> = tenants.iter().map(|tenant| journal::NewItem::of(tenant, &parameters)).collect();
     let new = journal::NewJob {
         operation: asked.operation,
         parameters: &parameters,
@@ -77,6 +80,7 @@ pub(crate) async fn submit(
         mode: "run",
         undoes: 0,
         retries: 0,
+        userid: userid(options)?,
     };
     create(db, &new, &items).await
 }
@@ -88,41 +92,54 @@ pub(crate) async fn again(db: &mut Db, id: i64, undo: bool) -> Result<i64> {
     if undo && (!operation::find(&name)?.meta().undoable || job.text("mode") == Some("undo")) {
         return Err(refused("the job cannot be undone"));
     }
-    let wanted: &[&str] = if undo { &[state::DONE] } else { &[state::FAILED, state::CANCELLED] };
+    let wanted: &[&str] =
+        if undo { &[state::DONE] } else { &[state::FAILED, state::CANCELLED, state::UNKNOWN] };
     let rows = journal::items(db, id).await?;
     let all = all(db).await?;
     let keep_image = undo || job.text("mode") == Some("undo");
-    let items: Vec<(&Tenant, Option<String>)> = rows
+    let items: Vec<journal::NewItem<'_>> = rows
         .iter()
         .filter(|item| wanted.contains(&item.text("status").unwrap_or_default()))
         .filter_map(|item| {
             let tenant = all.iter().find(|tenant| Some(i64::from(tenant.id.0)) == item.int("tenantid"))?;
-            Some((tenant, item.text("beforeimage").filter(|_| keep_image).map(str::to_owned)))
+            let text = |column| item.text(column).map(str::to_owned);
+            Some(journal::NewItem {
+                tenant,
+                parameters: text("parameters").unwrap_or_default(),
+                image: text("beforeimage").filter(|_| keep_image),
+                // What an item has done already is not done again.
+                memory: text("memory").filter(|_| !undo),
+            })
         })
         .collect();
+    let options = object(&job, "options");
     let new = journal::NewJob {
         operation: &name,
         parameters: &object(&job, "parameters"),
         targets: serde_json::from_str(job.text("targets").unwrap_or("[]")).unwrap_or_default(),
-        options: &object(&job, "options"),
+        options: &options,
         mode: if keep_image { "undo" } else { "run" },
         undoes: if undo { id } else { job.int("undoes").unwrap_or(0) },
         retries: if undo { 0 } else { id },
+        userid: userid(&options)?,
     };
     create(db, &new, &items).await
 }
 
-/// Runs or resumes a job; gives the counts, and whether the index must be published.
+/// Runs or resumes a job and publishes what it changes; gives the counts.
+///
+/// The job ends only after the publication, so that a killed run is resumed until it is out.
 pub(crate) async fn run(
     db: &mut Db,
     control: &ControlSite,
     keyring: Keyring,
+    publisher: &dyn Publisher,
     id: i64,
     progress: &mut dyn FnMut(&Map<String, Value>),
-) -> Result<(Map<String, Value>, bool)> {
+) -> Result<Map<String, Value>> {
     let job = journal::job(db, id).await?;
     if job.int("timefinished").unwrap_or(0) > 0 {
-        return Ok((journal::counts(db, id).await?, false));
+        return journal::counts(db, id).await;
     }
     let sql = "UPDATE {local_vmoodle_job} SET status = 'running', timestarted = ? WHERE id = ? AND status = 'queued'";
     db.execute(sql, &[crate::registry::farm::now().into(), id.into()]).await?;
@@ -130,9 +147,10 @@ pub(crate) async fn run(
     let options = object(&job, "options");
     let random = tempfile::Builder::new().rand_bytes(12).prefix("").tempfile();
     let random = random.ok().and_then(|f| f.path().file_name().map(|n| n.to_string_lossy().into_owned()));
+    let keyring = Rc::new(keyring);
     let run = executor::Run {
         control: control.clone(),
-        keyring,
+        keyring: keyring.clone(),
         operation,
         job: id,
         undo: job.text("mode") == Some("undo"),
@@ -145,12 +163,12 @@ pub(crate) async fn run(
         concurrency: concurrency(&options)?,
         stop_after: stop_after(&options)?,
     };
-    Ok((Box::pin(executor::run(run, progress)).await?, operation.meta().publishes))
-}
-
-/// Ends a job whose items have all ended; called after the publication, so that a killed run is resumed until it is out.
-pub(crate) async fn close(db: &mut Db, id: i64) -> Result<()> {
-    journal::close(db, id).await
+    let counts = Box::pin(executor::run(run, publisher, progress)).await?;
+    if operation.meta().publishes {
+        publisher.publish(db, &keyring).await?;
+    }
+    journal::close(db, id).await?;
+    Ok(counts)
 }
 
 /// Stops a job; gives it.
@@ -170,17 +188,60 @@ pub(crate) async fn read(db: &mut Db, id: i64) -> Result<Map<String, Value>> {
     Ok(job)
 }
 
-/// The jobs, the newest first.
-pub(crate) async fn list(db: &mut Db) -> Result<Vec<Map<String, Value>>> {
-    let rows = db.fetch("SELECT * FROM {local_vmoodle_job} ORDER BY id DESC LIMIT 500", &[]).await?;
-    Ok(rows.iter().map(shown).collect())
+/// The jobs, the newest first, with their counts.
+pub(crate) async fn list(
+    db: &mut Db,
+    operation: Option<String>,
+    status: Option<String>,
+    limit: i64,
+) -> Result<Vec<Map<String, Value>>> {
+    let mut parts = vec!["SELECT * FROM {local_vmoodle_job} WHERE id > 0"];
+    let mut params = Vec::new();
+    for (column, value) in [(" AND operation = ?", operation), (" AND status = ?", status)] {
+        if let Some(value) = value {
+            parts.push(column);
+            params.push(value.into());
+        }
+    }
+    parts.push(" ORDER BY id DESC LIMIT ?");
+    params.push(limit.into());
+    let rows = db.fetch(Sql::joined(&parts), &params).await?;
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let mut job = shown(row);
+        job.insert("counts".into(), Value::Object(journal::counts(db, row.int("id").unwrap_or(0)).await?));
+        jobs.push(job);
+    }
+    Ok(jobs)
 }
 
-async fn create(db: &mut Db, new: &journal::NewJob<'_>, items: &[(&Tenant, Option<String>)]) -> Result<i64> {
+async fn create(db: &mut Db, new: &journal::NewJob<'_>, items: &[journal::NewItem<'_>]) -> Result<i64> {
     if items.is_empty() {
         return Err(refused("no tenant is meant").hint("list the tenants: `php local/vmoodle/cli/tenants.php`"));
     }
-    journal::create(db, new, items).await
+    let mut db = db.begin().await?;
+    let job = journal::create(&mut db, new, items).await?;
+    db.commit().await?;
+    Ok(job)
+}
+
+fn check_options(options: &Map<String, Value>) -> Result<()> {
+    const KNOWN: [&str; 4] = ["concurrency", "on_error", "confirm", "userid"];
+    if let Some(name) = options.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+        return Err(Error::new(Kind::BadParameter, format!("a job has no option `{}`", crate::host::escape(name)))
+            .hint(format!("it has: {}", KNOWN.join(", "))));
+    }
+    concurrency(options)?;
+    stop_after(options)?;
+    userid(options).map(drop)
+}
+
+fn userid(options: &Map<String, Value>) -> Result<i64> {
+    match options.get("userid").map(Value::as_i64) {
+        None => Ok(0),
+        Some(Some(id)) if id >= 0 => Ok(id),
+        Some(_) => Err(Error::new(Kind::BadParameter, "`userid` must be the number of a user of the control site")),
+    }
 }
 
 async fn all(db: &mut Db) -> Result<Vec<Tenant>> {

@@ -322,6 +322,103 @@ final class bridge {
     }
 
     /**
+     * Every operation's description.
+     *
+     * @return array list of name, parameters, dangerous, idempotent, undoable
+     */
+    public static function operations(): array {
+        return self::call(static fn() => \Vmoodle\operations());
+    }
+
+    /**
+     * For each tenant the changes that a run would make.
+     *
+     * @param string $operation its name
+     * @param array $parameters its parameters by name, as text or typed
+     * @param string[] $targets selectors
+     * @return array list of tenant, changes, and errorcode and error where it would fail
+     */
+    public static function plan(string $operation, array $parameters, array $targets): array {
+        return self::call(static fn() => \Vmoodle\plan($operation, $parameters, $targets));
+    }
+
+    /**
+     * Writes a job down; it does nothing until it is run.
+     *
+     * @param string $operation its name
+     * @param array $parameters its parameters by name, as text or typed
+     * @param string[] $targets selectors
+     * @param array $options concurrency, on_error, confirm
+     * @return int the job's number
+     */
+    public static function job_submit(string $operation, array $parameters, array $targets, array $options = []): int {
+        global $USER;
+        $options += ['userid' => (int)($USER->id ?? 0)];
+        return self::call(static fn() => \Vmoodle\job_submit($operation, $parameters, $targets, $options));
+    }
+
+    /**
+     * Runs or resumes a job: in a task or on the command line, never in a web request.
+     *
+     * @param int $job its number
+     * @param callable|null $progress hears how many items are in each state
+     * @return array number of items by state
+     */
+    public static function job_run(int $job, ?callable $progress = null): array {
+        return self::call(static fn() => \Vmoodle\job_run($job, $progress));
+    }
+
+    /**
+     * A job with its items.
+     *
+     * @param int $job its number
+     * @return array its columns, counts, items
+     */
+    public static function job(int $job): array {
+        return self::call(static fn() => \Vmoodle\job($job));
+    }
+
+    /**
+     * The jobs, the newest first.
+     *
+     * @param array $filter operation, status, limit
+     * @return array list of jobs with their counts
+     */
+    public static function jobs(array $filter = []): array {
+        return self::call(static fn() => \Vmoodle\jobs(self::cast($filter)));
+    }
+
+    /**
+     * Stops a job.
+     *
+     * @param int $job its number
+     * @return array the job
+     */
+    public static function job_cancel(int $job): array {
+        return self::call(static fn() => \Vmoodle\job_cancel($job));
+    }
+
+    /**
+     * A new job over what a job did not do.
+     *
+     * @param int $job its number
+     * @return int the new job's number
+     */
+    public static function job_retry(int $job): int {
+        return self::call(static fn() => \Vmoodle\job_retry($job));
+    }
+
+    /**
+     * A new job that puts back what a job changed.
+     *
+     * @param int $job its number
+     * @return int the new job's number
+     */
+    public static function job_undo(int $job): int {
+        return self::call(static fn() => \Vmoodle\job_undo($job));
+    }
+
+    /**
      * Every error that the extension knows.
      *
      * @return array blame, retryable and exception by stable code

@@ -1,0 +1,89 @@
+//! Operations and jobs.
+
+use serde_json::{Map, Value};
+
+use super::Console;
+use crate::db::Db;
+use crate::error::Result;
+use crate::job::{self, Publisher};
+use crate::operation::OPERATIONS;
+use crate::registry::Fields;
+use crate::secret::Keyring;
+use crate::steps::Doing;
+
+impl Console {
+    /// Every operation's description: `name`, `parameters`, `dangerous`, `idempotent`, `undoable`.
+    pub fn operations(&self) -> Vec<Map<String, Value>> {
+        OPERATIONS.iter().map(|operation| operation.meta().describe()).collect()
+    }
+
+    /// For each tenant meant the changes that a run would make; changes nothing.
+    pub fn plan(&self, operation: &str, parameters: &Map<String, Value>, targets: &[String]) -> Result<Vec<Value>> {
+        let keyring = self.keyring()?;
+        let asked = job::Request { operation, parameters, targets };
+        self.jobs_on(async |db| job::plan(db, &self.control, &keyring, &asked).await)
+    }
+
+    /// Writes a job and one item for each tenant meant; gives its number. Options: `concurrency`, `on_error`
+    /// (`continue`, or how many failures stop it), `confirm`, `userid` (who asked).
+    pub fn job_submit(
+        &self,
+        operation: &str,
+        parameters: &Map<String, Value>,
+        targets: &[String],
+        options: &Map<String, Value>,
+    ) -> Result<i64> {
+        let keyring = self.keyring()?;
+        let asked = job::Request { operation, parameters, targets };
+        self.jobs_on(async |db| job::submit(db, &keyring, &asked, options).await)
+    }
+
+    /// Runs or resumes a job; gives how many items are in each state. Where the registry changes it publishes at the
+    /// end, and at most once a second on the way. It takes no more items after 15 minutes: what is left is `queued`.
+    pub fn job_run(&self, job: i64, progress: &mut dyn FnMut(&Map<String, Value>)) -> Result<Map<String, Value>> {
+        let keyring = self.keyring()?;
+        self.jobs_on(async |db| Box::pin(job::run(db, &self.control, keyring, self, job, progress)).await)
+    }
+
+    /// A job with its `counts` and `items`, sealed values masked. Fails with `job_not_found`.
+    pub fn job(&self, job: i64) -> Result<Map<String, Value>> {
+        self.jobs_on(async |db| job::read(db, job).await)
+    }
+
+    /// The jobs, the newest first, each with its `counts`. `filter`: `operation`, `status`, `limit` (100, 1,000 at most).
+    pub fn jobs(&self, filter: &Map<String, Value>) -> Result<Vec<Map<String, Value>>> {
+        let fields = Fields::new(filter, &["operation", "status", "limit"], &[])?;
+        let (operation, status) = (fields.text("operation", 100)?, fields.text("status", 16)?);
+        let limit = fields.int("limit", 1..=1000)?.unwrap_or(100);
+        self.jobs_on(async |db| job::list(db, operation, status, limit).await)
+    }
+
+    /// Stops a job: what is queued is cancelled, what runs ends at its next step; gives the job.
+    pub fn job_cancel(&self, job: i64) -> Result<Map<String, Value>> {
+        self.jobs_on(async |db| job::cancel(db, job).await)
+    }
+
+    /// A new job over the items of a job that failed, were cancelled or whose end nobody knows; gives its number. They
+    /// go on where they stopped.
+    pub fn job_retry(&self, job: i64) -> Result<i64> {
+        self.jobs_on(async |db| job::again(db, job, false).await)
+    }
+
+    /// A new job that puts back what a job has changed; gives its number.
+    pub fn job_undo(&self, job: i64) -> Result<i64> {
+        self.jobs_on(async |db| job::again(db, job, true).await)
+    }
+
+    fn jobs_on<T>(&self, work: impl AsyncFnOnce(&mut Db) -> Result<T>) -> Result<T> {
+        self.read(async |db, shape| {
+            shape.require_current()?;
+            work(db).await
+        })
+    }
+}
+
+impl Publisher for Console {
+    fn publish<'a>(&'a self, db: &'a mut Db, keyring: &'a Keyring) -> Doing<'a, ()> {
+        Box::pin(async move { self.publish_on(db, keyring).await.map(drop) })
+    }
+}
