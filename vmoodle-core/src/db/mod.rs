@@ -1,16 +1,22 @@
 //! A site's database: one connection, the same words for both engines.
 //!
 //! A tenant's handle can only be made from a [`Tenant`], the control site's from its [`ControlSite`]; there is no third
-//! door, so nothing reaches a database that the registry does not own.
+//! door, so nothing reaches a database that the registry does not own. What makes and drops whole databases is another
+//! handle with a closed list of statements ([`admin`]), what writes them out and reads them in a third ([`transfer`]).
 // `pub` for the tests at the boundary only, by the feature `testing`.
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
 
+// The operations on a tenant's life stand on these two; until all of them do, some of it is used by tests only.
+#[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports))]
+pub mod admin;
 mod fault;
 mod mysql;
 mod place;
 mod postgres;
 mod row;
 mod sql;
+#[cfg_attr(not(feature = "testing"), allow(dead_code))]
+pub mod transfer;
 
 use std::collections::HashMap;
 use std::fmt;

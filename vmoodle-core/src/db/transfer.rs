@@ -1,0 +1,1 @@
+//! Whole databases written out, read in, and poured from one server to another.
