@@ -1,6 +1,7 @@
 //! The core and real database servers: every case is written once and run on MariaDB and on PostgreSQL.
 #![allow(clippy::unwrap_used)]
 
+mod admin;
 mod check;
 mod collision;
 mod columns;
