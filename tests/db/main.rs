@@ -11,6 +11,7 @@ mod original;
 mod publish;
 mod rows;
 mod secrets;
+mod transfer;
 
 use std::path::PathBuf;
 

@@ -54,6 +54,15 @@ enum Connection {
     Postgres(PgConnection),
 }
 
+impl Connection {
+    async fn close(self) {
+        let _ = match self {
+            Self::MySql(connection) => mysql::close(connection).await,
+            Self::Postgres(connection) => postgres::close(connection).await,
+        };
+    }
+}
+
 /// Runs one function of the twin drivers, bounded in time, and reads what was refused.
 macro_rules! drive {
     ($db:expr, $limit:expr, $function:ident ( $($argument:expr),* )) => {{
@@ -86,26 +95,13 @@ impl Db {
     }
 
     async fn open(place: &Place, prefix: Prefix, tenant: Option<String>) -> Result<Self, Fault> {
-        let name = tenant.as_deref();
-        let connecting = async {
-            if place.engine.is_mysql() {
-                let opened = mysql::connect(place).await.map_err(|e| Fault::of_driver(&e, mysql::cause, name))?;
-                Ok(Connection::MySql(opened))
-            } else {
-                let opened = postgres::connect(place).await.map_err(|e| Fault::of_driver(&e, postgres::cause, name))?;
-                Ok(Connection::Postgres(opened))
-            }
-        };
-        let connection = within(place.timeout, name, connecting).await?;
+        let connection = connect(place, tenant.as_deref()).await?;
         Ok(Self { connection, prefix, tenant, abandoned: false })
     }
 
     /// Says goodbye to the server, which would otherwise note an aborted connection.
     pub async fn close(self) {
-        let _ = match self.connection {
-            Connection::MySql(connection) => mysql::close(connection).await,
-            Connection::Postgres(connection) => postgres::close(connection).await,
-        };
+        self.connection.close().await;
     }
 
     /// The driver, as far as statements go.
@@ -241,6 +237,20 @@ impl DerefMut for Transaction<'_> {
     fn deref_mut(&mut self) -> &mut Db {
         self.db
     }
+}
+
+/// Connects, no longer than the place allows.
+async fn connect(place: &Place, tenant: Option<&str>) -> Result<Connection, Fault> {
+    let connecting = async {
+        if place.engine.is_mysql() {
+            let opened = mysql::connect(place).await.map_err(|e| Fault::of_driver(&e, mysql::cause, tenant))?;
+            Ok(Connection::MySql(opened))
+        } else {
+            let opened = postgres::connect(place).await.map_err(|e| Fault::of_driver(&e, postgres::cause, tenant))?;
+            Ok(Connection::Postgres(opened))
+        }
+    };
+    within(place.timeout, tenant, connecting).await
 }
 
 /// Waits no longer than `limit`.

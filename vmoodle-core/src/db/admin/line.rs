@@ -6,7 +6,7 @@ use super::super::fault::{Cause, Fault};
 use super::super::place::Place;
 use super::super::row::{Param, Row};
 use super::super::sql::Sql;
-use super::super::{Connection, mysql, postgres, within};
+use super::super::{Connection, connect, mysql, postgres, within};
 use super::ServerAdmin;
 use crate::error::{Error, Kind, Result};
 use crate::ident::{DbName, Prefix};
@@ -26,16 +26,7 @@ impl<'a> Line<'a> {
     /// Connects. On PostgreSQL, without a database, to the one that the administrator's place names.
     pub(super) async fn open(admin: &'a ServerAdmin, database: Option<&DbName>) -> Result<Self> {
         let place = admin.place.in_database(database.or(admin.place.database.as_ref()));
-        let opening = async {
-            if place.engine.is_mysql() {
-                let opened = mysql::connect(&place).await.map_err(|e| Fault::of_driver(&e, mysql::cause, None))?;
-                Ok(Connection::MySql(opened))
-            } else {
-                let opened = postgres::connect(&place).await.map_err(|e| Fault::of_driver(&e, postgres::cause, None))?;
-                Ok(Connection::Postgres(opened))
-            }
-        };
-        let connection = within(place.timeout, None, opening).await.map_err(|fault| match fault.cause() {
+        let connection = connect(&place, None).await.map_err(|fault| match fault.cause() {
             Cause::BadCredentials | Cause::UnsupportedLogin => {
                 Error::new(Kind::ServerRefused, format!("{} refuses its administrator's login", admin.shown))
                     .hint("check login and password of the server, and from where it may log in")
@@ -87,10 +78,7 @@ impl<'a> Line<'a> {
 
     /// Says goodbye to the server, which would otherwise note an aborted connection.
     pub(super) async fn close(self) {
-        let _ = match self.connection {
-            Connection::MySql(connection) => mysql::close(connection).await,
-            Connection::Postgres(connection) => postgres::close(connection).await,
-        };
+        self.connection.close().await;
     }
 }
 
