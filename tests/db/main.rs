@@ -1,6 +1,7 @@
 //! The core and real database servers: every case is written once and run on MariaDB and on PostgreSQL.
 #![allow(clippy::unwrap_used)]
 
+mod admin;
 mod check;
 mod collision;
 mod columns;
@@ -10,6 +11,7 @@ mod original;
 mod publish;
 mod rows;
 mod secrets;
+mod transfer;
 
 use std::path::PathBuf;
 

@@ -105,7 +105,7 @@ kinds! {
     DatabaseTaken = "database_taken", Caller, Conflict, false;
     /// The dataroot belongs to, or lies in or around that of, another tenant.
     DatarootTaken = "dataroot_taken", Caller, Conflict, false;
-    /// A policy or server of that name exists.
+    /// A policy, server or account of that name exists.
     NameTaken = "name_taken", Caller, Conflict, false;
     /// No tenant has that address.
     TenantNotFound = "tenant_not_found", Caller, NotFound, false;
@@ -127,6 +127,8 @@ kinds! {
     LeaseLost = "lease_lost", Control, Control, false;
     /// The tenant's state does not allow the move, or has changed meanwhile.
     StateRefused = "state_refused", Caller, Conflict, false;
+    /// A database that must be empty, or not be there, holds tables.
+    NotEmpty = "not_empty", Caller, Conflict, false;
     /// The request's host belongs to no tenant.
     HostUnknown = "host_unknown", Caller, Refused, false;
     /// The request's host belongs to a tenant that is not serving.
@@ -155,8 +157,18 @@ kinds! {
     PublishRefused = "publish_refused", Control, Control, false;
     /// The index cannot be written.
     IndexWriteFailed = "index_write_failed", Control, Control, true;
+    /// A database server does not answer.
+    ServerUnreachable = "server_unreachable", Control, Control, true;
+    /// A database server refuses its administrator's login or a statement, mostly for want of a right.
+    ServerRefused = "server_refused", Control, Control, false;
+    /// A program that is needed is not installed.
+    ProgramMissing = "program_missing", Control, Control, false;
     /// A tenant's database does not answer.
     TenantUnreachable = "tenant_unreachable", Tenant, Tenant, true;
+    /// Somebody works in a database that must be left alone for a moment.
+    DatabaseBusy = "database_busy", Tenant, Tenant, true;
+    /// A database could not be written out, read in or copied.
+    TransferFailed = "transfer_failed", Tenant, Tenant, false;
     /// A defect of vmoodle: please report it.
     Internal = "internal", Internal, Internal, false;
 }

@@ -70,6 +70,14 @@ identifier! {
         && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
+identifier! {
+    /// A database account that vmoodle makes: lower case letters, digits and `_`, beginning with a letter, at most 32
+    /// octets (MySQL's limit; those of MariaDB and PostgreSQL are wider).
+    AccountName, "account name", "it must have 1 to 32 lower case letters, digits or `_` and begin with a letter", 32,
+    |s| s.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+        && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +91,10 @@ mod tests {
             assert!(DbName::parse(good).is_ok(), "{good}");
         }
         assert!(Prefix::parse("").is_ok() && Prefix::parse("mdl_").is_ok() && Prefix::parse("m2_").is_ok());
+        assert!(AccountName::parse("moodle_12").is_ok());
+        for bad in ["", "Moodle", "1a", "_a", "a-b", "a'b", "a@b", "é", &"a".repeat(33)] {
+            assert!(AccountName::parse(bad).is_err(), "{bad}");
+        }
         for bad in ["Mdl_", "2m", "_m", "mdl-", "mdl_12345678"] {
             assert!(Prefix::parse(bad).is_err(), "{bad}");
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead, Generate, Key, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rustix::process::geteuid;
@@ -31,6 +31,27 @@ impl Secret {
         Self(text.into())
     }
 
+    /// A new password of 32 random octets, in 43 letters, digits, `-` and `_`.
+    pub fn random() -> Self {
+        let mut bytes: [u8; 32] = random_bytes();
+        let text = URL_SAFE_NO_PAD.encode(bytes);
+        bytes.zeroize();
+        Self(text)
+    }
+
+    /// Reads the first line of a password file. Refuses with [`Kind::BadConfiguration`] one that others than its owner can
+    /// read.
+    pub fn read(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let bad = |what: &str| Error::new(Kind::BadConfiguration, format!("password file `{shown}` {what}"));
+        let meta = std::fs::metadata(path).map_err(|e| bad("cannot be read").because(e))?;
+        if meta.mode() & 0o077 != 0 {
+            return Err(bad("can be read by others than its owner").hint(format!("run `chmod 600 {shown}`")));
+        }
+        let text = Self(std::fs::read_to_string(path).map_err(|e| bad("cannot be read").because(e))?);
+        Ok(Self(text.0.lines().next().unwrap_or_default().to_owned()))
+    }
+
     /// The clear text, for the one place that hands it to a server or to Moodle.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -41,6 +62,15 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("_")
     }
+}
+
+/// Random octets of the operating system's.
+pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    for part in bytes.chunks_mut(NONCE_LEN) {
+        part.copy_from_slice(&XNonce::generate()[..part.len()]);
+    }
+    bytes
 }
 
 /// A password as it is stored: sealed, or in clear where the farm has no key file.
@@ -243,6 +273,25 @@ mod tests {
         assert_eq!(ring.open_stored(&again).unwrap().reveal(), "p");
         assert!(ring.reseal(&again).unwrap().is_none());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_random_password_is_long_plain_and_never_the_same() {
+        let (one, other) = (Secret::random(), Secret::random());
+        assert!(one != other && one.reveal().len() == 43);
+        assert!(one.reveal().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+    }
+
+    #[test]
+    fn a_password_file_is_read_to_its_first_line_end_and_only_when_it_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("password");
+        std::fs::write(&path, "l'été 🌞 \n\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(Secret::read(&path).unwrap().reveal(), "l'été 🌞 ");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o604)).unwrap();
+        assert_eq!(Secret::read(&path).unwrap_err().kind(), Kind::BadConfiguration);
+        assert_eq!(Secret::read(&dir.path().join("nothing")).unwrap_err().kind(), Kind::BadConfiguration);
     }
 
     #[test]

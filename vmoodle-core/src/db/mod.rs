@@ -1,16 +1,22 @@
 //! A site's database: one connection, the same words for both engines.
 //!
 //! A tenant's handle can only be made from a [`Tenant`], the control site's from its [`ControlSite`]; there is no third
-//! door, so nothing reaches a database that the registry does not own.
+//! door, so nothing reaches a database that the registry does not own. What makes and drops whole databases is another
+//! handle with a closed list of statements ([`admin`]), what writes them out and reads them in a third ([`transfer`]).
 // `pub` for the tests at the boundary only, by the feature `testing`.
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
 
+// The operations on a tenant's life stand on these two; until all of them do, some of it is used by tests only.
+#[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports))]
+pub mod admin;
 mod fault;
 mod mysql;
 mod place;
 mod postgres;
 mod row;
 mod sql;
+#[cfg_attr(not(feature = "testing"), allow(dead_code))]
+pub mod transfer;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -48,6 +54,15 @@ enum Connection {
     Postgres(PgConnection),
 }
 
+impl Connection {
+    async fn close(self) {
+        let _ = match self {
+            Self::MySql(connection) => mysql::close(connection).await,
+            Self::Postgres(connection) => postgres::close(connection).await,
+        };
+    }
+}
+
 /// Runs one function of the twin drivers, bounded in time, and reads what was refused.
 macro_rules! drive {
     ($db:expr, $limit:expr, $function:ident ( $($argument:expr),* )) => {{
@@ -80,26 +95,13 @@ impl Db {
     }
 
     async fn open(place: &Place, prefix: Prefix, tenant: Option<String>) -> Result<Self, Fault> {
-        let name = tenant.as_deref();
-        let connecting = async {
-            if place.engine.is_mysql() {
-                let opened = mysql::connect(place).await.map_err(|e| Fault::of_driver(&e, mysql::cause, name))?;
-                Ok(Connection::MySql(opened))
-            } else {
-                let opened = postgres::connect(place).await.map_err(|e| Fault::of_driver(&e, postgres::cause, name))?;
-                Ok(Connection::Postgres(opened))
-            }
-        };
-        let connection = within(place.timeout, name, connecting).await?;
+        let connection = connect(place, tenant.as_deref()).await?;
         Ok(Self { connection, prefix, tenant, abandoned: false })
     }
 
     /// Says goodbye to the server, which would otherwise note an aborted connection.
     pub async fn close(self) {
-        let _ = match self.connection {
-            Connection::MySql(connection) => mysql::close(connection).await,
-            Connection::Postgres(connection) => postgres::close(connection).await,
-        };
+        self.connection.close().await;
     }
 
     /// The driver, as far as statements go.
@@ -235,6 +237,20 @@ impl DerefMut for Transaction<'_> {
     fn deref_mut(&mut self) -> &mut Db {
         self.db
     }
+}
+
+/// Connects, no longer than the place allows.
+async fn connect(place: &Place, tenant: Option<&str>) -> Result<Connection, Fault> {
+    let connecting = async {
+        if place.engine.is_mysql() {
+            let opened = mysql::connect(place).await.map_err(|e| Fault::of_driver(&e, mysql::cause, tenant))?;
+            Ok(Connection::MySql(opened))
+        } else {
+            let opened = postgres::connect(place).await.map_err(|e| Fault::of_driver(&e, postgres::cause, tenant))?;
+            Ok(Connection::Postgres(opened))
+        }
+    };
+    within(place.timeout, tenant, connecting).await
 }
 
 /// Waits no longer than `limit`.

@@ -31,16 +31,15 @@ pub(super) async fn connect(place: &Place) -> Result<MySqlConnection, sqlx::Erro
     let mut options = MySqlConnectOptions::new()
         .username(&place.user)
         .password(place.password.reveal())
-        .database(place.database.as_str())
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .timezone(None)
         .statement_cache_capacity(0)
         .disable_statement_logging();
-    let local = place.host == "localhost" && place.port.is_none();
-    let socket = place.socket.as_deref().filter(|_| place.is_local());
-    let socket = socket.or_else(|| SOCKETS.iter().copied().find(|path| local && Path::new(path).exists()));
-    if let Some(socket) = socket {
+    if let Some(database) = &place.database {
+        options = options.database(database.as_str());
+    }
+    if let Some(socket) = socket(place) {
         options = options.socket(socket).ssl_mode(MySqlSslMode::Disabled);
     } else {
         options = options.host(place.tcp_host()).port(place.port.unwrap_or(3306)).ssl_mode(match place.tls {
@@ -52,6 +51,13 @@ pub(super) async fn connect(place: &Place) -> Result<MySqlConnection, sqlx::Erro
     let mut connection = options.connect().await?;
     connection.execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = 30").await?;
     Ok(connection)
+}
+
+/// The unix socket that leads to a place; `None` where TCP does.
+pub(super) fn socket(place: &Place) -> Option<&str> {
+    let local = place.host == "localhost" && place.port.is_none();
+    let given = place.socket.as_deref().filter(|_| place.is_local());
+    given.or_else(|| SOCKETS.iter().copied().find(|path| local && Path::new(path).exists()))
 }
 
 /// Says goodbye.
@@ -76,6 +82,11 @@ pub(super) async fn fetch(c: &mut MySqlConnection, sql: String, params: &[Param]
     let names = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
     let names: Arc<Vec<String>> = Arc::new(names.unwrap_or_default());
     rows.iter().map(|row| Ok(Row::new(names.clone(), cells(row)?))).collect()
+}
+
+/// Runs statements as they stand, without parameters, up to the first that fails.
+pub(super) async fn run(c: &mut MySqlConnection, sql: String) -> Result<(), sqlx::Error> {
+    c.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(|_| ())
 }
 
 /// Begins a transaction that sees what others have committed, as Moodle's own do.

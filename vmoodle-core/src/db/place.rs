@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::tenant::{Engine, Tenant};
 
 /// How long a server may take to answer when the options say nothing (`connecttimeout`, in seconds).
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether the connection is encrypted; never on a unix socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +26,14 @@ pub(super) enum Tls {
 }
 
 /// Where a connection goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) engine: Engine,
     pub(super) host: String,
     pub(super) port: Option<u16>,
     pub(super) socket: Option<String>,
-    pub(super) database: DbName,
+    /// `None`: the server itself (MariaDB), or its database for maintenance (PostgreSQL).
+    pub(super) database: Option<DbName>,
     pub(super) user: String,
     pub(super) password: Secret,
     pub(super) schema: Option<DbName>,
@@ -49,7 +50,7 @@ impl Place {
             host: database.host.clone(),
             port: database.port,
             socket: database.socket.clone(),
-            database: database.database.clone(),
+            database: Some(database.database.clone()),
             user: database.user.clone(),
             password: database.password.clone(),
             schema: schema(&database.options)?,
@@ -77,13 +78,18 @@ impl Place {
             host: database.host.clone(),
             port: database.port,
             socket: database.socket.clone(),
-            database: database.database.clone(),
+            database: Some(database.database.clone()),
             user,
             password: password.unwrap_or_else(|| Secret::new("")),
             schema: schema(&tenant.options)?,
             tls: tls(&tenant.options)?,
             timeout: timeout(&tenant.options),
         })
+    }
+
+    /// The same server, in another database or in none.
+    pub(super) fn in_database(&self, database: Option<&DbName>) -> Self {
+        Self { database: database.cloned(), schema: None, ..self.clone() }
     }
 
     /// Whether a unix socket counts: Moodle asks it of the local host only.

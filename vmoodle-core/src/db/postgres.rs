@@ -12,6 +12,7 @@ use super::fault::Cause;
 use super::place::{Place, Tls};
 use super::row::{Cell, Param, Row};
 use super::sql::Dialect;
+use crate::ident::DbName;
 
 /// How names and parameters are written.
 pub(super) const DIALECT: Dialect = Dialect { quote: '"', numbered: true };
@@ -21,6 +22,9 @@ pub(super) const CURRENT_SCHEMA: &str = "CURRENT_SCHEMA()";
 
 /// The character set of the database that a connection works in.
 pub(super) const CHARSET: &str = "current_setting('server_encoding')";
+
+/// The database that is there for those who want none.
+const MAINTENANCE: &str = "postgres";
 
 /// Where a server listens when the socket is asked for without its folder.
 const SOCKETS: &str = "/var/run/postgresql";
@@ -32,12 +36,11 @@ pub(super) async fn connect(place: &Place) -> Result<PgConnection, sqlx::Error> 
         .port(place.port.unwrap_or(5432))
         .username(&place.user)
         .password(place.password.reveal())
-        .database(place.database.as_str())
+        .database(place.database.as_ref().map_or(MAINTENANCE, DbName::as_str))
         .extra_float_digits(None)
         .statement_cache_capacity(0)
         .disable_statement_logging();
-    if let Some(socket) = place.socket.as_deref().filter(|_| place.is_local()) {
-        let folder = if socket.contains('/') { socket } else { SOCKETS };
+    if let Some(folder) = socket(place) {
         options = options.socket(folder).ssl_mode(PgSslMode::Disable);
     } else {
         options = options.ssl_mode(match place.tls {
@@ -52,6 +55,12 @@ pub(super) async fn connect(place: &Place) -> Result<PgConnection, sqlx::Error> 
     }
     connection.execute("SET lock_timeout = '30s'").await?;
     Ok(connection)
+}
+
+/// The folder of the unix socket that leads to a place; `None` where TCP does.
+pub(super) fn socket(place: &Place) -> Option<&str> {
+    let given = place.socket.as_deref().filter(|_| place.is_local())?;
+    Some(if given.contains('/') { given } else { SOCKETS })
 }
 
 /// Says goodbye.
@@ -75,6 +84,11 @@ pub(super) async fn fetch(c: &mut PgConnection, sql: String, params: &[Param]) -
     let names = rows.first().map(|row| row.columns().iter().map(|column| column.name().to_owned()).collect());
     let names: Arc<Vec<String>> = Arc::new(names.unwrap_or_default());
     rows.iter().map(|row| Ok(Row::new(names.clone(), cells(row)?))).collect()
+}
+
+/// Runs statements as they stand, without parameters, up to the first that fails.
+pub(super) async fn run(c: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
+    c.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(|_| ())
 }
 
 /// Begins a transaction that sees what others have committed, as Moodle's own do.
@@ -131,7 +145,7 @@ pub(super) fn cause(error: &dyn sqlx::error::DatabaseError) -> (Cause, String) {
         "3D000" => Cause::NoDatabase,
         "42P01" | "3F000" => Cause::NoTable,
         "23505" => Cause::DuplicateKey,
-        "40001" | "40P01" | "55P03" => Cause::Locked,
+        "40001" | "40P01" | "55P03" | "55006" => Cause::Locked,
         _ => Cause::Other,
     };
     let text = match state.get(..2) {

@@ -1,5 +1,7 @@
 //! The table `local_vmoodle_server`: database servers on which tenants may be made.
 
+use std::path::Path;
+
 use serde_json::{Map, Value};
 
 use super::farm::{Finding, now, or_taken};
@@ -7,6 +9,8 @@ use super::fields::{Fields, bad};
 use super::row::shown_row;
 use super::session::Session;
 use super::upgrade::{self, Fix};
+use crate::control::ControlSite;
+use crate::db::admin::{ServerAdmin, ServerRow};
 use crate::db::{Db, Param, Row, Sql};
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
@@ -48,6 +52,34 @@ pub(super) async fn reseal(db: &mut Db, keyring: &Keyring) -> Result<Vec<Finding
     Ok(findings)
 }
 
+/// The administrator of a server by its name in the registry. Fails with `server_not_found`.
+#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the operations on a tenant's life come next"))]
+pub async fn admin(db: &mut Db, name: &str, control: &ControlSite, keyring: &Keyring) -> Result<ServerAdmin> {
+    let row = find(db, name).await?;
+    let text = |column: &str| row.text(column).map(str::to_owned);
+    let password = match (text("password"), text("passwordfile")) {
+        (Some(stored), _) => keyring.open_stored(&Stored::from_column(stored))?,
+        (None, Some(path)) => Secret::read(Path::new(&path))?,
+        (None, None) => Secret::new(""),
+    };
+    let server = ServerRow {
+        name: name.to_owned(),
+        engine: Engine::parse_vdbtype(row.text("engine").unwrap_or_default())?,
+        host: text("host").unwrap_or_default(),
+        port: row.int("port").and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0),
+        socket: text("socket"),
+        login: text("login").unwrap_or_default(),
+        password,
+        account_host: text("accounthost"),
+    };
+    Ok(ServerAdmin::of_row(server, control))
+}
+
+async fn find(db: &mut Db, name: &str) -> Result<Row> {
+    let row = db.fetch_one("SELECT * FROM {local_vmoodle_server} WHERE name = ?", &[name.into()]).await?;
+    row.ok_or_else(|| Error::new(Kind::ServerNotFound, format!("no server has the name `{}`", escape(name))))
+}
+
 impl Session<'_> {
     /// Adds a server: `name`, `engine`, `login`; `host` (localhost) and all other columns by name.
     pub async fn server_add(&mut self, values: &Map<String, Value>) -> Result<Map<String, Value>> {
@@ -70,7 +102,7 @@ impl Session<'_> {
     /// Changes a server.
     pub async fn server_update(&mut self, name: &str, changes: &Map<String, Value>) -> Result<Map<String, Value>> {
         let columns = columns(changes, self.keyring)?;
-        let id = self.server_row(name).await?.int("id").unwrap_or(0);
+        let id = find(&mut self.db, name).await?.int("id").unwrap_or(0);
         let (names, mut params): (Vec<&'static str>, Vec<Param>) = columns.into_iter().unzip();
         params.push(id.into());
         let done = self.db.execute(Sql::update(TABLE, &names), &params).await;
@@ -80,7 +112,7 @@ impl Session<'_> {
 
     /// Takes a server off the list; gives it as it was.
     pub async fn server_remove(&mut self, name: &str) -> Result<Map<String, Value>> {
-        let row = self.server_row(name).await?;
+        let row = find(&mut self.db, name).await?;
         self.db.execute("DELETE FROM {local_vmoodle_server} WHERE id = ?", &[row.int("id").into()]).await?;
         Ok(shown_row(&row, "password"))
     }
@@ -92,11 +124,6 @@ impl Session<'_> {
             return Err(bad("passwordfile", "the password stands in the row already; give one of the two"));
         }
         Ok(shown_row(&row, "password"))
-    }
-
-    async fn server_row(&mut self, name: &str) -> Result<Row> {
-        let row = self.db.fetch_one("SELECT * FROM {local_vmoodle_server} WHERE name = ?", &[name.into()]).await?;
-        row.ok_or_else(|| Error::new(Kind::ServerNotFound, format!("no server has the name `{}`", escape(name))))
     }
 }
 
