@@ -157,6 +157,10 @@ kinds! {
     IndexWriteFailed = "index_write_failed", Control, Control, true;
     /// A tenant's database does not answer.
     TenantUnreachable = "tenant_unreachable", Tenant, Tenant, true;
+    /// A tenant's database holds no Moodle.
+    NoMoodle = "no_moodle", Tenant, Tenant, false;
+    /// A tenant's Moodle is of a version that is not supported, or newer than the code.
+    MoodleUnfit = "moodle_unfit", Tenant, Tenant, false;
     /// A defect of vmoodle: please report it.
     Internal = "internal", Internal, Internal, false;
 }

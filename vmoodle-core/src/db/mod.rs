@@ -5,6 +5,7 @@
 // `pub` for the tests at the boundary only, by the feature `testing`.
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
 
+mod catalogue;
 mod fault;
 mod mysql;
 mod place;
@@ -19,9 +20,10 @@ use std::time::Duration;
 
 use sqlx::{MySqlConnection, PgConnection};
 
+pub use catalogue::{Limit, TextColumn};
 pub use fault::{Cause, Fault};
 pub use row::{Cell, Param, Row};
-pub use sql::Sql;
+pub use sql::{Part, Sql};
 
 use crate::control::ControlSite;
 use crate::error::Result;
