@@ -145,7 +145,7 @@ fn check_password(password: &Secret) -> Result<()> {
     Err(Error::new(Kind::BadParameter, format!("the administrator's password {rule}")))
 }
 
-fn looks_like_email(text: &str) -> bool {
+pub(super) fn looks_like_email(text: &str) -> bool {
     text.trim()
         .rsplit_once('@')
         .is_some_and(|(name, host)| !name.is_empty() && crate::host::HostName::parse(host).is_ok())
