@@ -169,6 +169,10 @@ kinds! {
     DatabaseBusy = "database_busy", Tenant, Tenant, true;
     /// A database could not be written out, read in or copied.
     TransferFailed = "transfer_failed", Tenant, Tenant, false;
+    /// A tenant's database holds no Moodle.
+    NoMoodle = "no_moodle", Tenant, Tenant, false;
+    /// A tenant's Moodle is of a version that is not supported, or newer than the code.
+    MoodleUnfit = "moodle_unfit", Tenant, Tenant, false;
     /// A defect of vmoodle: please report it.
     Internal = "internal", Internal, Internal, false;
 }

@@ -78,6 +78,16 @@ identifier! {
         && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
+identifier! {
+    /// The name of a table without the site's prefix, as the server tells it.
+    TableName, "table name", "it must have 1 to 63 letters, digits or `_`", 63, |s| !s.is_empty() && is_word(s)
+}
+
+identifier! {
+    /// The name of a column, as the server tells it.
+    ColumnName, "column name", "it must have 1 to 63 letters, digits or `_`", 63, |s| !s.is_empty() && is_word(s)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +107,9 @@ mod tests {
         }
         for bad in ["Mdl_", "2m", "_m", "mdl-", "mdl_12345678"] {
             assert!(Prefix::parse(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "a b", "a`b", "a\"b", "a}b", "a]b", "é"] {
+            assert!(TableName::parse(bad).is_err() && ColumnName::parse(bad).is_err(), "{bad}");
         }
     }
 }

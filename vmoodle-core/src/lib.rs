@@ -50,6 +50,12 @@ pub mod host;
 pub mod ident;
 pub mod index;
 pub(crate) mod job;
+// `lifecycle`, which makes tenants, uses it next; until then tests do.
+#[cfg(not(feature = "testing"))]
+#[allow(dead_code)]
+pub(crate) mod moodle;
+#[cfg(feature = "testing")]
+pub mod moodle;
 pub mod operation;
 pub mod overrides;
 #[cfg(not(feature = "testing"))]

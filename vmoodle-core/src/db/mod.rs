@@ -9,6 +9,7 @@
 // The operations on a tenant's life stand on these two; until all of them do, some of it is used by tests only.
 #[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports))]
 pub mod admin;
+mod catalogue;
 mod fault;
 mod mysql;
 mod place;
@@ -25,9 +26,10 @@ use std::time::Duration;
 
 use sqlx::{MySqlConnection, PgConnection};
 
+pub use catalogue::{Limit, TextColumn};
 pub use fault::{Cause, Fault};
 pub use row::{Cell, Param, Row};
-pub use sql::Sql;
+pub use sql::{Part, Sql};
 
 use crate::control::ControlSite;
 use crate::error::Result;

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::ident::Prefix;
+use crate::ident::{ColumnName, Prefix, TableName};
 
-/// A statement: `{table}` stands for a table of the site with its prefix, `?` for a parameter.
+/// A statement: `{table}` stands for a table of the site with its prefix, `[column]` for a column's quoted name, `?` for
+/// a parameter.
 ///
-/// It can be made of literals alone, so nothing that came from outside is ever part of it: there is no way in for a
-/// `String`.
+/// It can be made of literals and checked names alone, so nothing that came from outside is ever part of it: there is no
+/// way in for a `String`.
 #[derive(Debug, Clone)]
 pub struct Sql(Cow<'static, str>);
 
@@ -15,6 +16,17 @@ impl From<&'static str> for Sql {
     fn from(text: &'static str) -> Self {
         Self(Cow::Borrowed(text))
     }
+}
+
+/// A piece of a statement about tables that only the server can name.
+#[derive(Debug, Clone, Copy)]
+pub enum Part<'a> {
+    /// A literal.
+    Text(&'static str),
+    /// A table of the site.
+    Table(&'a TableName),
+    /// A column.
+    Column(&'a ColumnName),
 }
 
 /// How an engine writes names and parameters.
@@ -30,6 +42,19 @@ impl Sql {
     /// Joins literals.
     pub fn joined(parts: &[&'static str]) -> Self {
         Self(Cow::Owned(parts.concat()))
+    }
+
+    /// Joins literals and checked names.
+    pub fn of(parts: &[Part<'_>]) -> Self {
+        let mut text = String::new();
+        for part in parts {
+            match part {
+                Part::Text(literal) => text.push_str(literal),
+                Part::Table(name) => text.extend(["{", name.as_str(), "}"]),
+                Part::Column(name) => text.extend(["[", name.as_str(), "]"]),
+            }
+        }
+        Self(Cow::Owned(text))
     }
 
     /// `INSERT` of one row into a table, one parameter for each column.
@@ -64,7 +89,7 @@ impl Sql {
                     out.push(dialect.quote);
                     out.push_str(prefix.as_str());
                 }
-                '}' => out.push(dialect.quote),
+                '}' | '[' | ']' => out.push(dialect.quote),
                 '?' if dialect.numbered => {
                     number += 1;
                     out.push('$');
@@ -90,6 +115,10 @@ mod tests {
         assert_eq!(sql.render(postgres, &prefix), "SELECT '{x}?''' FROM \"mdl_config\" WHERE name = $1 AND value = $2");
         let sql = Sql::update("t", &["a", "b"]);
         assert_eq!(sql.render(postgres, &prefix), "UPDATE \"mdl_t\" SET a = $1, b = $2 WHERE id = $3");
+        let (table, column) = (TableName::parse("t").unwrap(), ColumnName::parse("key").unwrap());
+        let sql = Sql::of(&[Part::Text("SELECT "), Part::Column(&column), Part::Text(" FROM "), Part::Table(&table)]);
+        assert_eq!(sql.render(mysql, &prefix), "SELECT `key` FROM `mdl_t`");
+        assert_eq!(sql.render(postgres, &prefix), "SELECT \"key\" FROM \"mdl_t\"");
         let sql = Sql::insert("t", &["a", "b"]);
         assert_eq!(sql.render(mysql, &prefix), "INSERT INTO `mdl_t` (a, b) VALUES (?, ?)");
         let sql = Sql::insert_rows("t", &["a", "b"], 2);

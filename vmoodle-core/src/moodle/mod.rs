@@ -1,0 +1,24 @@
+//! What Moodle's tables and files mean: the one room that knows.
+//!
+//! Everything here works on one site's database and dataroot and leaves behind what Moodle's own API would. Each fact
+//! names the place in Moodle 4.5 that it was read in.
+//!
+//! ```text
+//! identity ── a copy becomes a site of its own: address, keys, secrets, administrator
+//!   config  site  users  forget  peers ── rows      wwwroot  address  serialized ── addresses in contents
+//! caches ── files and revisions     version  status  code ── what a site and a code base say of themselves
+//! ```
+// `pub` for the tests at the boundary only, by the feature `testing`.
+#![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
+
+pub mod address;
+pub mod caches;
+pub mod config;
+pub mod forget;
+pub mod identity;
+pub mod peers;
+pub mod random;
+pub mod serialized;
+pub mod site;
+pub mod users;
+pub mod wwwroot;
