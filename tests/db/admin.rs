@@ -33,7 +33,7 @@ pub(crate) fn beside(farm: &Farm, name: &DbName) -> Database {
 
 /// A tenant with this database and account.
 pub(crate) fn tenant(farm: &Farm, database: &DbName, user: &str, password: &Secret) -> Tenant {
-    let mut endpoint = Tenant {
+    Tenant {
         id: TenantId(1),
         name: "Site".into(),
         shortname: "site".into(),
@@ -45,7 +45,7 @@ pub(crate) fn tenant(farm: &Farm, database: &DbName, user: &str, password: &Secr
             socket: farm.control.database.socket.clone(),
             database: database.clone(),
             user: Some(user.to_owned()),
-            password: None,
+            password: Some(Stored::from_column(password.reveal())),
         },
         prefix: farm.control.prefix.clone(),
         persist: false,
@@ -55,9 +55,7 @@ pub(crate) fn tenant(farm: &Farm, database: &DbName, user: &str, password: &Secr
         state: State::Enabled,
         settings: Map::new(),
         tags: Vec::new(),
-    };
-    endpoint.database.password = Some(Stored::from_column(password.reveal()));
-    endpoint
+    }
 }
 
 pub(crate) fn settings() -> Settings {
@@ -65,7 +63,12 @@ pub(crate) fn settings() -> Settings {
 }
 
 /// Opens a tenant's database with its own account.
-async fn enter(farm: &Farm, database: &DbName, user: &AccountName, password: &Secret) -> vmoodle_core::Result<Db> {
+pub(crate) async fn enter(
+    farm: &Farm,
+    database: &DbName,
+    user: &AccountName,
+    password: &Secret,
+) -> vmoodle_core::Result<Db> {
     Db::open_tenant(&tenant(farm, database, user.as_str(), password), &settings(), &Keyring::none()).await
 }
 
@@ -74,7 +77,7 @@ fn refused<T: std::fmt::Debug>(entering: vmoodle_core::Result<T>) -> Cause {
 }
 
 /// The administrator of a server row whose login is no superuser: what a careful farm gives.
-fn lesser_admin(farm: &Farm) -> ServerAdmin {
+pub(crate) fn lesser_admin(farm: &Farm) -> ServerAdmin {
     let login = format!("{}_dba", farm.database.name);
     farm.database.run(&match farm.database.engine {
         Engine::MariaDb => format!(
@@ -103,7 +106,7 @@ fn lesser_admin(farm: &Farm) -> ServerAdmin {
 }
 
 /// Names of a test: `<control database>_<word>`; accounts are short.
-fn named(farm: &Farm, word: &str) -> DbName {
+pub(crate) fn named(farm: &Farm, word: &str) -> DbName {
     db_name(&format!("{}_{word}", farm.database.name))
 }
 
@@ -224,6 +227,7 @@ on_both_engines! {
             for name in [&from, &to, &from] {
                 admin.drop_database(name).await.unwrap();
             }
+            assert_eq!(admin.rename_database(&from, &to).await.unwrap_err().kind(), Kind::TransferFailed);
             assert_eq!((admin.database_exists(&to).await.unwrap(), admin.size(&to).await.unwrap()), (false, 0));
         });
     }

@@ -3,15 +3,23 @@
 
 mod admin;
 mod check;
+mod clone;
 mod collision;
 mod columns;
 mod connection;
+mod crash;
+mod identity;
 mod job;
+mod life;
 mod original;
 mod publish;
 mod rows;
 mod secrets;
+mod serialized;
+mod site;
 mod transfer;
+mod users;
+mod wwwroot;
 
 use std::path::PathBuf;
 
@@ -67,12 +75,12 @@ pub(crate) fn farm_with(test: &str, engine: Engine, install_xml: &std::path::Pat
     let database = Database::shared(engine, &format!("{test}_{}", engine.dbtype()))?;
     database.run(&schema::statements(install_xml, engine, "mdl_"));
     let folder = Scratch::new("db");
-    let control = control(&database, &folder, given);
+    let control = control(&database, folder.folder("control").display().to_string(), given);
     Some(Farm { console: Console::new(control.clone()), database, control, folder })
 }
 
-fn control(database: &Database, folder: &Scratch, given: Given) -> ControlSite {
-    let dataroot = folder.folder("control").display().to_string();
+/// The control site in a database, with this dataroot.
+pub(crate) fn control(database: &Database, dataroot: String, given: Given) -> ControlSite {
     let tcp = database.engine == Engine::Postgres;
     ControlSite {
         database: ControlDatabase {
@@ -90,6 +98,7 @@ fn control(database: &Database, folder: &Scratch, given: Given) -> ControlSite {
         settings: Settings::new(given, &dataroot).unwrap(),
         dataroot,
         dirroot: String::new(),
+        php: "php".into(),
     }
 }
 

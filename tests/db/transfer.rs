@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use support::database::{Database, Engine};
 use support::moodle;
 use support::need::{self, Need};
+use support::wait as condition;
 use vmoodle_core::Kind;
 use vmoodle_core::db::admin::ServerAdmin;
 use vmoodle_core::db::transfer::{Door, dump, load, pour};
@@ -93,7 +95,7 @@ pub(crate) fn assert_same(one: &Database, other: &Database) {
 }
 
 /// Rows that are hard to carry: no UTF-8, ends of texts, a number 0, the next number far away.
-fn difficult(database: &Database) {
+pub(crate) fn difficult(database: &Database) {
     database.run(match database.engine {
         Engine::MariaDb => {
             r"CREATE TABLE mdl_t (id BIGINT AUTO_INCREMENT PRIMARY KEY, x LONGTEXT, y LONGBLOB, z DATETIME) DEFAULT CHARSET utf8mb4;
@@ -170,6 +172,29 @@ on_both_engines! {
         assert_same(&beside(&farm, &source), &beside(&farm, &target));
     }
 
+    fn a_transfer_that_is_cut_off_leaves_neither_a_file_nor_a_program(engine: Engine) {
+        let Some(()) = need::all(&[Need::Dumps]) else { return };
+        let Some(farm) = farm("trans_cut", engine) else { return };
+        let ((source, from), (_, to)) = (own_database(&farm, "trans_cut_a"), own_database(&farm, "trans_cut_b"));
+        fill(&farm, &source);
+        let folder = farm.folder.folder("dumps");
+        let mut cut_off = 0;
+        for milliseconds in [5, 40, 80, 160] {
+            let limit = Duration::from_millis(milliseconds);
+            let path = folder.join("x.zst");
+            cut_off += i32::from(wait(async { tokio::time::timeout(limit, Box::pin(dump(&from, &path))).await }).is_err());
+            let _ = std::fs::remove_file(path);
+        }
+        let _ = wait(async { tokio::time::timeout(Duration::from_millis(200), Box::pin(pour(&from, &to))).await });
+        assert!(cut_off > 0, "this machine is faster than any");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+        let sessions = match engine {
+            Engine::MariaDb => "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'trans_cut_a'",
+            Engine::Postgres => "SELECT COUNT(*) FROM pg_stat_activity WHERE usename = 'trans_cut_a'",
+        };
+        condition::until(Duration::from_mins(1), "the programs' end", || farm.database.run(sessions) == "0\n");
+    }
+
     fn a_dump_with_commands_of_a_client_is_refused_and_nothing_of_it_runs(engine: Engine) {
         let Some(farm) = farm("trans_bad", engine) else { return };
         let (target, to) = own_database(&farm, "trans_bad_a");
@@ -194,7 +219,7 @@ on_both_engines! {
         assert!(wait(load(&to, &file)).unwrap_err().way_out().unwrap().contains("hex-blob"));
         assert_eq!(wait(load(&to, Path::new("/nowhere/x"))).unwrap_err().kind(), Kind::TransferFailed);
         assert!(!mark.exists());
-        assert_eq!(wait(ServerAdmin::of_control(&farm.control).unwrap().database_exists(&target)).unwrap(), true);
+        assert!(wait(ServerAdmin::of_control(&farm.control).unwrap().database_exists(&target)).unwrap());
     }
 
     fn what_a_failing_program_says_is_told_and_no_file_is_left(engine: Engine) {
@@ -215,6 +240,11 @@ on_both_engines! {
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
         let unwritable = wait(dump(&to, &folder.join("no/folder.zst"))).unwrap_err();
         assert_eq!((unwritable.kind(), unwritable.way_out().is_some()), (Kind::TransferFailed, true));
+        // A device on which there is never any space.
+        std::os::unix::fs::symlink("/dev/full", folder.join("full.part")).unwrap();
+        let full = wait(dump(&to, &folder.join("full"))).unwrap_err();
+        assert!(full.kind() == Kind::TransferFailed && full.way_out().unwrap().contains("free some space"), "{full:?}");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
         let mut control = farm.control.clone();
         control.database.password = Secret::new("Hidden-wrong");
         if engine == Engine::Postgres {

@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("secret", 1),
     ("ident", 2),
     ("overrides", 3),
+    ("parameter", 3),
     ("settings", 3),
     ("tenant", 4),
     ("targets", 5),
@@ -19,11 +20,15 @@ const FLOORS: &[(&str, u8)] = &[
     ("control", 7),
     // What reads and writes, without knowing Moodle's tables.
     ("db", 8),
+    ("files", 8),
     ("index", 8),
+    ("configphp", 8),
     ("switch", 9),
     // What knows them.
     ("moodle", 9),
     ("registry", 10),
+    ("snapshot", 10),
+    ("nodes", 10),
     ("resolve", 10),
     // What changes tenants, and what runs it.
     ("steps", 10),

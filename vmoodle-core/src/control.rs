@@ -43,6 +43,8 @@ pub struct ControlSite {
     pub dataroot: String,
     /// The code base.
     pub dirroot: String,
+    /// The PHP program that runs Moodle's own scripts.
+    pub php: String,
     /// The farm's settings.
     pub settings: Settings,
 }

@@ -99,6 +99,10 @@ kinds! {
     BadSetting = "bad_setting", Caller, Invalid, false;
     /// `$CFG->vmoodle` or php.ini holds a value that cannot be used.
     BadConfiguration = "bad_configuration", Control, Control, false;
+    /// A file of nodes has faults; nothing was made.
+    NodesInvalid = "nodes_invalid", Caller, Invalid, false;
+    /// A `config.php` cannot be read, or is no PHP file.
+    ConfigUnreadable = "config_unreadable", Caller, Invalid, false;
     /// The host belongs to another tenant, to an alias or to the control site.
     HostTaken = "host_taken", Caller, Conflict, false;
     /// The database and prefix belong to another tenant.
@@ -173,6 +177,16 @@ kinds! {
     NoMoodle = "no_moodle", Tenant, Tenant, false;
     /// A tenant's Moodle is of a version that is not supported, or newer than the code.
     MoodleUnfit = "moodle_unfit", Tenant, Tenant, false;
+    /// Files cannot be read or written.
+    FilesFailed = "files_failed", Tenant, Tenant, false;
+    /// A script of Moodle, run as the tenant, has failed.
+    ScriptFailed = "script_failed", Tenant, Tenant, false;
+    /// No snapshot has that number or name.
+    SnapshotNotFound = "snapshot_not_found", Caller, NotFound, false;
+    /// A snapshot's files are not what its manifest says.
+    SnapshotDamaged = "snapshot_damaged", Caller, Invalid, false;
+    /// A snapshot is sound, but not for here: of a newer Moodle or format, or of another prefix.
+    SnapshotUnfit = "snapshot_unfit", Caller, Conflict, false;
     /// A defect of vmoodle: please report it.
     Internal = "internal", Internal, Internal, false;
 }

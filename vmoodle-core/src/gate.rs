@@ -139,6 +139,7 @@ impl Gate {
             switch.dbuser = tenant.dbuser().unwrap_or_default();
             switch.dbpass = passwords.of(tenant, settings, reader.loads())?;
         }
+        cfg.becomes(tenant, reader.loads());
         switch.to_tenant(tenant, cfg);
         Ok(Some(tenant))
     }
@@ -223,6 +224,8 @@ mod tests {
         fn text(&self, name: Name) -> Option<String> {
             self.0.get(name.as_str()).cloned()
         }
+
+        fn becomes(&mut self, _tenant: Record<'_>, _loads: u64) {}
 
         fn set(&mut self, name: Name, value: SettingRef<'_>) {
             self.set_named(name.as_str(), value);

@@ -338,16 +338,23 @@ fn plain_host(raw: &[u8]) -> Option<String> {
         return None;
     }
     let mut name = Vec::with_capacity(raw.len() + 6);
+    name.extend_from_slice(raw);
+    name.make_ascii_lowercase();
     let (mut start, mut letters, mut last) = (0, false, b'.');
-    for (at, byte) in raw.iter().map(u8::to_ascii_lowercase).enumerate() {
-        match byte {
-            b'a'..=b'z' => letters = true,
-            b'0'..=b'9' => {}
-            b'-' if !matches!(last, b'.' | b'-') => {}
-            b'.' if !matches!(last, b'.' | b'-') && at - start <= LABEL_MAX => (start, letters) = (at + 1, false),
-            _ => return None,
+    for (at, &byte) in name.iter().enumerate() {
+        if byte.is_ascii_lowercase() {
+            letters = true;
+        } else if !byte.is_ascii_digit() {
+            // A hyphen or a dot, and only after a letter or a digit.
+            if matches!(last, b'.' | b'-') {
+                return None;
+            }
+            match byte {
+                b'-' => {}
+                b'.' if at - start <= LABEL_MAX => (start, letters) = (at + 1, false),
+                _ => return None,
+            }
         }
-        name.push(byte);
         last = byte;
     }
     let whole = letters && last != b'-' && raw.len() - start <= LABEL_MAX;

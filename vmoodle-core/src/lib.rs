@@ -34,9 +34,13 @@
 //!
 //! ## Where things point
 //!
-//! console -> registry -> db -> words, and gate -> resolve -> index, switch -> words; nothing below knows who stands
+//! console -> registry -> moodle -> db -> words, and gate -> resolve -> index, switch -> words; nothing below knows who stands
 //! above. A test holds the `use` lines against that order.
 
+#[cfg(not(feature = "testing"))]
+pub(crate) mod configphp;
+#[cfg(feature = "testing")]
+pub mod configphp;
 pub mod console;
 pub mod control;
 #[cfg(not(feature = "testing"))]
@@ -45,19 +49,29 @@ pub(crate) mod db;
 pub mod db;
 pub mod error;
 pub mod farm;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod files;
+#[cfg(feature = "testing")]
+pub mod files;
 pub mod gate;
 pub mod host;
 pub mod ident;
 pub mod index;
 pub(crate) mod job;
 // `lifecycle`, which makes tenants, uses it next; until then tests do.
+pub(crate) mod lifecycle;
 #[cfg(not(feature = "testing"))]
 #[allow(dead_code)]
 pub(crate) mod moodle;
 #[cfg(feature = "testing")]
 pub mod moodle;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod nodes;
+#[cfg(feature = "testing")]
+pub mod nodes;
 pub mod operation;
 pub mod overrides;
+pub mod parameter;
 #[cfg(not(feature = "testing"))]
 pub(crate) mod registry;
 #[cfg(feature = "testing")]
@@ -65,6 +79,10 @@ pub mod registry;
 pub mod resolve;
 pub mod secret;
 pub mod settings;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod snapshot;
+#[cfg(feature = "testing")]
+pub mod snapshot;
 pub mod steps;
 pub mod switch;
 pub mod targets;

@@ -193,18 +193,20 @@ impl Rules<'_> {
             return Outcome::Health { serves: index.is_some() };
         }
         let Ok(host) = self.requested_key(facts) else { return Outcome::Unknown };
-        let mut control = self.control_key;
         let mut key = host;
         let host_len = key.len();
-        if self.settings.subpaths {
-            let depth = index.map_or(0, Index::depth).max(control.matches('/').count());
+        let subpaths = self.settings.subpaths;
+        if subpaths {
+            let depth = index.map_or(0, Index::depth).max(self.control_key.matches('/').count());
             push_segments(&mut key, &path, depth);
-        } else {
-            control = &control[..control.find('/').unwrap_or(control.len())];
         }
+        let is_control = |key: &str| match self.control_key.strip_prefix(key) {
+            Some(rest) => rest.is_empty() || (!subpaths && rest.starts_with('/')),
+            None => false,
+        };
         // The longest prefix wins.
         loop {
-            if key == control {
+            if is_control(&key) {
                 return if self.settings.serve_control { Outcome::Control } else { Outcome::Unknown };
             }
             if let Some(found) = index.and_then(|index| index.find(&key)) {

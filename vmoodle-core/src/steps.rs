@@ -4,10 +4,17 @@ use std::pin::Pin;
 
 use serde_json::{Map, Value, json};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
 
 /// Work that is waited for on the runner's own thread.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
+
+/// Does work that blocks, on files mostly, beside the runner's own thread: leases are renewed meanwhile.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|e| Err(Error::new(Kind::Internal, "work on files has ended early").because(e)))
+}
 
 /// Where the memory is kept.
 pub trait Keeper {
@@ -21,6 +28,7 @@ pub struct Steps {
     done: Vec<String>,
     values: Map<String, Value>,
     warnings: Vec<String>,
+    told: Option<Secret>,
 }
 
 impl Steps {
@@ -29,12 +37,27 @@ impl Steps {
         let memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
         let done = memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default();
         let values = memory.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
-        Self { keeper, done, values, warnings: serde_json::from_str(warnings).unwrap_or_default() }
+        Self { keeper, done, values, warnings: serde_json::from_str(warnings).unwrap_or_default(), told: None }
+    }
+
+    /// Whether a step is done.
+    pub fn is_done(&self, name: &str) -> bool {
+        self.done.iter().any(|done| done == name)
+    }
+
+    /// Tells whoever runs the job a new password of the tenant's administrator: it is kept nowhere.
+    pub fn tell(&mut self, password: Secret) {
+        self.told = Some(password);
+    }
+
+    /// What was told.
+    pub fn take_told(&mut self) -> Option<Secret> {
+        self.told.take()
     }
 
     /// Does a step unless the journal says that it is done. A step must be repeatable from its own start.
     pub async fn step(&mut self, name: &str, work: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
-        if self.done.iter().any(|done| done == name) {
+        if self.is_done(name) {
             return Ok(());
         }
         self.keep().await?;

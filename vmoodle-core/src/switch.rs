@@ -55,6 +55,9 @@ const FOLDERS: [Name; 9] = [
 pub trait Config {
     /// A text that config.php set, where it is neither missing nor empty.
     fn text(&self, name: Name) -> Option<String>;
+    /// Says whose the values are that are set from now on, and from which index: another number is another one
+    /// ([`crate::index::Reader::loads`]).
+    fn becomes(&mut self, tenant: Record<'_>, loads: u64);
     /// Sets one of boot's own.
     fn set(&mut self, name: Name, value: SettingRef<'_>);
     /// Sets what an override or a policy names.

@@ -9,6 +9,12 @@ pub const VERSION: &str = "2024100706.00";
 /// Makes the tables of `fixtures/schema/405.xml` in an empty database, and the rows of a fresh site of this name.
 pub fn fill(database: &Database, name: &str) {
     database.run(&schema::statements(&root::fixture("schema/405.xml"), database.engine, "mdl_"));
+    for table in ["task_scheduled", "task_adhoc"] {
+        let columns = "id BIGINT PRIMARY KEY, component VARCHAR(255), nextruntime BIGINT, classname VARCHAR(255), userid BIGINT, customdata TEXT, timestarted BIGINT, hostname VARCHAR(255), pid BIGINT, faildelay BIGINT";
+        database.run(&format!("CREATE TABLE mdl_{table} ({columns})"));
+    }
+    database
+        .run("CREATE TABLE mdl_user_preferences (id BIGINT PRIMARY KEY, userid BIGINT, name VARCHAR(255), value TEXT)");
     database.run(&rows(database, name));
 }
 

@@ -35,7 +35,7 @@ impl Console {
     ) -> Result<i64> {
         let keyring = self.keyring()?;
         let asked = job::Request { operation, parameters, targets };
-        self.jobs_on(async |db| job::submit(db, &keyring, &asked, options).await)
+        self.jobs_on(async |db| job::submit(db, &self.control, &keyring, &asked, options).await)
     }
 
     /// Runs or resumes a job; gives how many items are in each state. Where the registry changes it publishes at the

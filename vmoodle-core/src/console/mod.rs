@@ -4,6 +4,7 @@
 
 mod jobs;
 mod publication;
+mod shelf;
 
 use std::ops::ControlFlow;
 
@@ -191,7 +192,8 @@ impl Console {
     /// A runtime of the calling thread's own, made for the call: a process that forks later carries none along. Only the
     /// look-up of a host name and a job's work on files start threads, which end with it.
     fn connect<T>(&self, work: impl AsyncFnOnce(&mut Db) -> Result<T>) -> Result<T> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build();
         let runtime = runtime.map_err(|e| Error::new(Kind::Internal, "no runtime can be made").because(e))?;
         let done = runtime.block_on(async {
             let mut db = Db::open_control(&self.control).await?;

@@ -20,9 +20,8 @@ use super::place::{Place, Tls};
 use line::Line;
 
 /// Databases and accounts that belong to the servers themselves.
-const RESERVED: &[&str] = &[
-    "information_schema", "mysql", "performance_schema", "sys", "postgres", "template0", "template1", "root",
-];
+const RESERVED: &[&str] =
+    &["information_schema", "mysql", "performance_schema", "sys", "postgres", "template0", "template1", "root"];
 
 /// A server's row of the registry, read: where it is and who administers it.
 #[derive(Debug)]
@@ -209,7 +208,7 @@ impl ServerAdmin {
 
     /// Copies a database of this server in which nobody works, and gives the copy to an account.
     ///
-    /// Refuses with [`Kind::DatabaseBusy`] a source with sessions, with [`Kind::NotEmpty`] a target that is there, and on
+    /// Refuses with [`Kind::DatabaseBusy`] a source with sessions (MariaDB: those that the login may see), with [`Kind::NotEmpty`] a target that is there, and on
     /// MariaDB with [`Kind::TransferFailed`] a source with views, triggers, routines or foreign keys: it is copied by
     /// [`transfer`](super::transfer).
     pub async fn clone_quiet(&self, order: &CloneOrder<'_>) -> Result<()> {
@@ -266,6 +265,10 @@ impl ServerAdmin {
     fn account_taken(&self, name: &str) -> Error {
         Error::new(Kind::NameTaken, format!("the account `{name}` of {} administers it", self.shown))
             .hint("choose another name for the tenant's account")
+    }
+
+    fn not_there(&self, name: &DbName) -> Error {
+        Error::new(Kind::TransferFailed, format!("the database `{name}` of {} is not there", self.shown))
     }
 
     fn not_empty(&self, name: &DbName) -> Error {

@@ -39,6 +39,11 @@ pub struct TextColumn {
 }
 
 impl Db {
+    /// Whether it is a tenant's database, and not the control site's.
+    pub fn is_of_tenant(&self) -> bool {
+        self.tenant.is_some()
+    }
+
     /// The site's tables, without prefix, in order; what has no name that Moodle would give is passed over.
     pub async fn tables(&mut self) -> Result<Vec<TableName>, Fault> {
         let select = "SELECT table_name AS tablename FROM information_schema.tables

@@ -252,7 +252,8 @@ async fn connect(place: &Place, tenant: Option<&str>) -> Result<Connection, Faul
             Ok(Connection::Postgres(opened))
         }
     };
-    within(place.timeout, tenant, connecting).await
+    // On the heap: a driver's way in is a large future, and what waits for it would be too.
+    within(place.timeout, tenant, Box::pin(connecting)).await
 }
 
 /// Waits no longer than `limit`.

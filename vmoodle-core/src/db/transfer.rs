@@ -125,7 +125,7 @@ pub async fn pour(source: &Door, target: &Door) -> Result<()> {
 /// Where a dump comes from.
 enum Source<'a> {
     File(Packed, &'a Path),
-    Program(Program),
+    Program(Box<Program>),
 }
 
 impl Source<'_> {
@@ -143,9 +143,9 @@ impl Source<'_> {
 }
 
 /// Starts the program that writes a database out, once the server lets its account in.
-async fn start(door: &Door) -> Result<Program> {
+async fn start(door: &Door) -> Result<Box<Program>> {
     door.open().await?.close().await;
-    Program::start(&door.place).map_err(|e| door.told(e))
+    Program::start(&door.place).map(Box::new).map_err(|e| door.told(e))
 }
 
 async fn read_in(door: &Door, mut source: Source<'_>) -> Result<()> {
@@ -170,14 +170,17 @@ async fn fill(door: &Door, script: &mut Script, source: &mut Source<'_>, chunk: 
 }
 
 async fn bounded<T>(door: &Door, work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(LIMIT, work)
+    // On the heap: a driver's futures are large, and jobs keep several of them.
+    tokio::time::timeout(LIMIT, Box::pin(work))
         .await
         .unwrap_or_else(|_| Err(door.failed(format!("no end within {} hours", LIMIT.as_secs() / 3600))))
 }
 
 fn unwritten(door: &Door, path: &Path, cause: std::io::Error) -> Error {
     let hint = match cause.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => "free some space there, or choose another folder",
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            "free some space there, or choose another folder"
+        }
         _ => "check that the folder is there and can be written to",
     };
     door.failed(format!("`{}` cannot be written", path.display())).hint(hint).because(cause)

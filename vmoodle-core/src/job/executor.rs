@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::{LocalSet, spawn_local};
 
@@ -47,6 +47,8 @@ struct Shared {
     servers: RefCell<HashMap<String, Rc<Semaphore>>>,
     failed: Cell<u64>,
     began: Instant,
+    /// New passwords by address: told once, kept nowhere.
+    told: RefCell<Map<String, Value>>,
 }
 
 impl Shared {
@@ -80,6 +82,7 @@ pub(super) async fn run(
         servers: RefCell::default(),
         failed: Cell::new(0),
         began: Instant::now(),
+        told: RefCell::default(),
     });
     let local = LocalSet::new();
     let heart = local.spawn_local(beat(shared.clone()));
@@ -109,8 +112,12 @@ pub(super) async fn run(
             if shared.run.stop_after.is_some_and(|most| shared.failed.get() >= most) {
                 journal::stop(&mut db, shared.run.job).await?;
             }
-            let counts = journal::counts(&mut db, shared.run.job).await?;
+            let mut counts = journal::counts(&mut db, shared.run.job).await?;
             db.close().await;
+            let told = shared.told.take();
+            if !told.is_empty() {
+                counts.insert("passwords".into(), Value::Object(told));
+            }
             Ok(counts)
         }))
         .await;
@@ -207,13 +214,17 @@ async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
     let mut db = shared.db().await?;
     let sql = "SELECT * FROM {local_vmoodle} WHERE id = ?";
     let row = db.fetch_one(sql, &[item.int("tenantid").into()]).await?;
+    let text = |column| item.text(column).unwrap_or_default();
+    let keeper = Box::new(ItemKeeper { shared: shared.clone(), item: id });
+    let mut steps = Steps::resume(keeper, text("memory"), text("warnings"));
+    if row.is_none() && item.int("attempts").unwrap_or(0) > 1 && item.text("beforeimage").is_some() {
+        // A runner died between the last step, which took the tenant out of the registry, and the end of the item.
+        return Ok(item.text("beforeimage").map(str::to_owned));
+    }
     let row = row.ok_or_else(|| Error::new(Kind::TenantNotFound, "the tenant is no longer in the registry"))?;
     let tenant = row::tenant(&row)?;
     let parameters: Map<String, Value> =
         serde_json::from_str(item.text("parameters").unwrap_or("{}")).unwrap_or_default();
-    let keeper = Box::new(ItemKeeper { shared: shared.clone(), item: id });
-    let text = |column| item.text(column).unwrap_or_default();
-    let mut steps = Steps::resume(keeper, text("memory"), text("warnings"));
     let mut work =
         Work { control, keyring, db: &mut db, tenant: &tenant, parameters: &parameters, steps: Some(&mut steps) };
     let kept: Option<Vec<Change>> = item.text("beforeimage").and_then(|image| serde_json::from_str(image).ok());
@@ -221,7 +232,7 @@ async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
         Some(changes) => changes,
         None => operation.plan(&mut work).await?,
     };
-    if changes.is_empty() && !operation.meta().reads_only {
+    if changes.is_empty() && !operation.meta().reads_only && !*undo {
         return Ok(None);
     }
     let image =
@@ -233,6 +244,9 @@ async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
         operation.apply(&mut work, &changes).await?;
     }
     steps.keep().await?;
+    if let Some(password) = steps.take_told() {
+        shared.told.borrow_mut().insert(tenant.address.to_string(), json!(password.reveal()));
+    }
     shared.back(db);
     Ok(Some(image))
 }

@@ -26,29 +26,66 @@ pub(super) struct NewJob<'a> {
 }
 
 /// What a new item is.
-pub(super) struct NewItem<'a> {
-    pub(super) tenant: &'a Tenant,
+#[derive(Clone)]
+pub(super) struct NewItem {
+    pub(super) tenant: i64,
+    pub(super) wwwroot: String,
+    pub(super) server: String,
     pub(super) parameters: String,
     /// What an undo puts back.
     pub(super) image: Option<String>,
     /// What an earlier item has done already.
     pub(super) memory: Option<String>,
+    /// Why it fails before it begins: code and sentence.
+    pub(super) error: Option<(&'static str, String)>,
 }
 
-impl<'a> NewItem<'a> {
+impl NewItem {
     /// The first item of a tenant.
-    pub(super) fn of(tenant: &'a Tenant, parameters: &Map<String, Value>) -> Self {
-        Self { tenant, parameters: json!(parameters).to_string(), image: None, memory: None }
+    pub(super) fn of(tenant: &Tenant, parameters: &Map<String, Value>) -> Self {
+        let place = &tenant.database;
+        Self {
+            tenant: i64::from(tenant.id.0),
+            wwwroot: tenant.address.to_string(),
+            server: format!("{}:{}:{}", place.engine.word(), place.host, place.port.unwrap_or(0)),
+            parameters: json!(parameters).to_string(),
+            image: None,
+            memory: None,
+            error: None,
+        }
+    }
+
+    /// An item that stands for what could not be granted.
+    pub(super) fn refused(wwwroot: &str, error: &Error) -> Self {
+        Self {
+            tenant: 0,
+            wwwroot: wwwroot.chars().take(255).collect(),
+            server: String::new(),
+            parameters: "{}".to_owned(),
+            image: None,
+            memory: None,
+            error: Some((error.code(), error.to_string())),
+        }
     }
 }
 
-/// How many items one statement writes: eight parameters each, far below what the engines take.
+/// How many items one statement writes: ten parameters each, far below what the engines take.
 const PAGE: usize = 500;
 
 /// Writes a job and its items, inside the caller's transaction.
-pub(super) async fn create(db: &mut Db, new: &NewJob<'_>, items: &[NewItem<'_>]) -> Result<i64> {
-    let columns =
-        ["operation", "parameters", "targets", "options", "mode", "status", "undoes", "retries", "userid", "timecreated"];
+pub(super) async fn create(db: &mut Db, new: &NewJob<'_>, items: &[NewItem]) -> Result<i64> {
+    let columns = [
+        "operation",
+        "parameters",
+        "targets",
+        "options",
+        "mode",
+        "status",
+        "undoes",
+        "retries",
+        "userid",
+        "timecreated",
+    ];
     let values = [
         new.operation.into(),
         json!(new.parameters).to_string().into(),
@@ -62,26 +99,37 @@ pub(super) async fn create(db: &mut Db, new: &NewJob<'_>, items: &[NewItem<'_>])
         now().into(),
     ];
     let job = db.insert(Sql::insert("local_vmoodle_job", &columns), &values).await?;
-    let columns = ["jobid", "tenantid", "wwwroot", "server", "parameters", "status", "beforeimage", "memory"];
     for page in items.chunks(PAGE) {
         let values: Vec<Param> = page.iter().flat_map(|item| row_of(job, item)).collect();
-        db.execute(Sql::insert_rows("local_vmoodle_item", &columns, page.len()), &values).await?;
+        db.execute(Sql::insert_rows("local_vmoodle_item", &COLUMNS, page.len()), &values).await?;
     }
     Ok(job)
 }
 
-fn row_of(job: i64, item: &NewItem<'_>) -> [Param; 8] {
-    let place = &item.tenant.database;
+const COLUMNS: [&str; 10] =
+    ["jobid", "tenantid", "wwwroot", "server", "parameters", "status", "beforeimage", "memory", "errorcode", "error"];
+
+fn row_of(job: i64, item: &NewItem) -> [Param; 10] {
+    let (code, error) = item.error.clone().map_or((None, None), |(code, text)| (Some(code.to_owned()), Some(text)));
     [
         job.into(),
-        i64::from(item.tenant.id.0).into(),
-        item.tenant.address.to_string().into(),
-        format!("{}:{}:{}", place.engine.word(), place.host, place.port.unwrap_or(0)).into(),
+        item.tenant.into(),
+        item.wwwroot.as_str().into(),
+        item.server.as_str().into(),
         item.parameters.as_str().into(),
-        QUEUED.into(),
+        if code.is_some() { FAILED } else { QUEUED }.into(),
         item.image.clone().into(),
         item.memory.clone().into(),
+        code.into(),
+        error.into(),
     ]
+}
+
+/// What the last item that worked on a tenant has done, for one that goes on.
+pub(super) async fn last_memory(db: &mut Db, tenant: i64) -> Result<Option<String>> {
+    let sql = "SELECT memory FROM {local_vmoodle_item} WHERE tenantid = ? ORDER BY id DESC LIMIT 1";
+    let row = db.fetch_one(sql, &[tenant.into()]).await?;
+    Ok(row.and_then(|row| row.text("memory").map(str::to_owned)))
 }
 
 /// A job's row. Fails with `job_not_found`.

@@ -1,5 +1,6 @@
 //! Jobs: one operation over chosen tenants, written down before it begins.
 
+mod births;
 mod executor;
 mod journal;
 mod state;
@@ -13,8 +14,9 @@ use serde_json::{Map, Value, json};
 use crate::control::ControlSite;
 use crate::db::{Cell, Db, Row, Sql};
 use crate::error::{Error, Kind, Result};
+use crate::operation;
 use crate::operation::contract::Work;
-use crate::operation::{self, param};
+use crate::parameter;
 use crate::registry::{row, tenants};
 use crate::secret::Keyring;
 use crate::steps::Doing;
@@ -44,7 +46,10 @@ pub(crate) async fn plan(
     asked: &Request<'_>,
 ) -> Result<Vec<Value>> {
     let operation = operation::find(asked.operation)?;
-    let parameters = param::check(operation.meta().parameters, asked.parameters, keyring)?;
+    let parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
+    if operation.meta().makes {
+        return births::plan(db, control, keyring, operation, asked, &parameters).await;
+    }
     let mut plans = Vec::new();
     for tenant in chosen(db, asked.targets).await? {
         let mut work = Work { control, keyring, db, tenant: &tenant, parameters: &parameters, steps: None };
@@ -60,15 +65,19 @@ pub(crate) async fn plan(
 /// Writes a job and its items; gives its number.
 pub(crate) async fn submit(
     db: &mut Db,
+    control: &ControlSite,
     keyring: &Keyring,
     asked: &Request<'_>,
     options: &Map<String, Value>,
 ) -> Result<i64> {
     let operation = operation::find(asked.operation)?;
-    let parameters = param::check(operation.meta().parameters, asked.parameters, keyring)?;
+    let parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
     check_options(options)?;
     if operation.meta().dangerous && options.get("confirm") != Some(&json!(true)) {
         return Err(refused("the operation is dangerous and not confirmed").hint("give the option `confirm`"));
+    }
+    if operation.meta().makes {
+        return births::submit(db, control, keyring, asked, &parameters, options).await;
     }
     let tenants = chosen(db, asked.targets).await?;
     let items: Vec<_> = tenants.iter().map(|tenant| journal::NewItem::of(tenant, &parameters)).collect();
@@ -89,26 +98,31 @@ pub(crate) async fn submit(
 pub(crate) async fn again(db: &mut Db, id: i64, undo: bool) -> Result<i64> {
     let job = journal::job(db, id).await?;
     let name = job.text("operation").unwrap_or_default().to_owned();
-    if undo && (!operation::find(&name)?.meta().undoable || job.text("mode") == Some("undo")) {
+    let meta = operation::find(&name)?.meta();
+    if undo && (!meta.undoable || job.text("mode") == Some("undo")) {
         return Err(refused("the job cannot be undone"));
     }
-    let wanted: &[&str] =
-        if undo { &[state::DONE] } else { &[state::FAILED, state::CANCELLED, state::UNKNOWN] };
+    // A tenant that is half made is taken back too.
+    let wanted: &[&str] = match (undo, meta.makes) {
+        (true, false) => &[state::DONE],
+        (true, true) => &[state::DONE, state::FAILED, state::CANCELLED, state::UNKNOWN],
+        (false, _) => &[state::FAILED, state::CANCELLED, state::UNKNOWN],
+    };
     let rows = journal::items(db, id).await?;
     let all = all(db).await?;
     let keep_image = undo || job.text("mode") == Some("undo");
-    let items: Vec<journal::NewItem<'_>> = rows
+    let items: Vec<journal::NewItem> = rows
         .iter()
         .filter(|item| wanted.contains(&item.text("status").unwrap_or_default()))
         .filter_map(|item| {
             let tenant = all.iter().find(|tenant| Some(i64::from(tenant.id.0)) == item.int("tenantid"))?;
             let text = |column| item.text(column).map(str::to_owned);
             Some(journal::NewItem {
-                tenant,
                 parameters: text("parameters").unwrap_or_default(),
-                image: text("beforeimage").filter(|_| keep_image),
+                image: text("beforeimage").or_else(|| Some("[]".to_owned())).filter(|_| keep_image),
                 // What an item has done already is not done again.
                 memory: text("memory").filter(|_| !undo),
+                ..journal::NewItem::of(tenant, &Map::new())
             })
         })
         .collect();
@@ -163,6 +177,10 @@ pub(crate) async fn run(
         concurrency: concurrency(&options)?,
         stop_after: stop_after(&options)?,
     };
+    if operation.meta().makes && job.text("mode") == Some("run") {
+        // Moodle's scripts find the new sites by the index.
+        publisher.publish(db, &keyring).await?;
+    }
     let counts = Box::pin(executor::run(run, publisher, progress)).await?;
     if operation.meta().publishes {
         publisher.publish(db, &keyring).await?;
@@ -215,7 +233,7 @@ pub(crate) async fn list(
     Ok(jobs)
 }
 
-async fn create(db: &mut Db, new: &journal::NewJob<'_>, items: &[journal::NewItem<'_>]) -> Result<i64> {
+async fn create(db: &mut Db, new: &journal::NewJob<'_>, items: &[journal::NewItem]) -> Result<i64> {
     if items.is_empty() {
         return Err(refused("no tenant is meant").hint("list the tenants: `php local/vmoodle/cli/tenants.php`"));
     }

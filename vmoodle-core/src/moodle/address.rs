@@ -112,7 +112,7 @@ pub(super) fn host_and_port(address: &SiteAddress) -> (String, Option<String>) {
 
 /// A path, however its slashes are spelled.
 fn path(path: &str) -> String {
-    path.split('/').skip(1).map(|segment| format!("{SLASH}{}", regex::escape(segment))).collect()
+    path.split('/').skip(1).flat_map(|segment| [SLASH.to_owned(), regex::escape(segment)]).collect()
 }
 
 fn regex(pattern: &str) -> Result<Regex> {

@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 pub const CACHES: &[&str] = &["cache", "localcache"];
 
 /// The folders of a dataroot that belong to running processes and signed-in users, which a copy has none of
-/// (lib/classes/session/file.php, lib/classes/lock/file_lock_factory.php).
+/// (lib/classes/session/file.php, `lib/classes/lock/file_lock_factory.php`).
 pub const RUNNING: &[&str] = &["sessions", "lock"];
 
 /// What a folder is called while it waits to be deleted.
@@ -134,7 +134,7 @@ fn next_revision(old: Option<i64>, now: i64) -> i64 {
 }
 
 /// Puts the site's identifier into its cache settings, which keep an MD5 of it apart from the database
-/// (cache/classes/config_writer.php, `update_site_identifier`); stores and mappings stay. A site without the file, or one
+/// (`cache/classes/config_writer.php`, `update_site_identifier`); stores and mappings stay. A site without the file, or one
 /// whose file has another form, makes it anew: then it is deleted.
 pub fn rename_in_cache_settings(dataroot: &Path, siteidentifier: &str) -> Result<()> {
     let path = dataroot.join("muc/config.php");
@@ -146,7 +146,8 @@ pub fn rename_in_cache_settings(dataroot: &Path, siteidentifier: &str) -> Result
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
-    let digest: String = Md5::digest(siteidentifier.as_bytes()).iter().map(|octet| format!("{octet:02x}")).collect();
+    let octets = Md5::digest(siteidentifier.as_bytes());
+    let digest = format!("{:032x}", octets.iter().fold(0_u128, |number, octet| number << 8 | u128::from(*octet)));
     match with_identifier(&text, &digest) {
         None => delete(&path).map_err(failed),
         Some(new) if new == text => Ok(()),

@@ -6,7 +6,7 @@
 //!
 //! What stays on purpose: users with their passwords and second factors, logs, the dataroot's `secret` (settings are
 //! encrypted with it), `badges_badgesalt` and `backup_encryptkey` (badges and backups of the source stay valid), issuers
-//! of OAuth and registrations of LTI with the site's LTI key pairs, which Moodle would not make anew by itself.
+//! of OAuth and registrations of LTI.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +18,7 @@ use super::{caches, config, forget, peers, random, site, users, wwwroot};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::host::{SiteAddress, escape};
+use crate::secret::Secret;
 
 /// Who the site is to be.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Identity {
     pub mail: Mail,
     /// Its MNET peers.
     pub peers: Peers,
+    /// Its LTI key pairs.
+    pub lti_keys: LtiKeys,
     /// Its default language (`lang`).
     pub lang: Option<String>,
     /// Where its users ask for help (`supportemail`).
@@ -55,6 +58,7 @@ impl Identity {
             admin: Admin::Keep,
             mail: Mail::Keep,
             peers: Peers::Drop,
+            lti_keys: LtiKeys::Keep,
             lang: None,
             support_email: None,
             noreply_address: None,
@@ -94,6 +98,21 @@ pub enum Peers {
     Keep,
 }
 
+/// What happens to the key pairs that sign LTI messages. Moodle makes them when it is installed and never again
+/// (mod/lti/upgradelib.php, enrol/lti/upgradelib.php), so they are not just forgotten: who can make RSA keys gives them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LtiKeys {
+    /// They stay: a copy can sign in its source's name.
+    Keep,
+    /// They become these: private keys of RSA in PEM.
+    Replace {
+        /// Of the site as a platform (`mod_lti`).
+        platform: Secret,
+        /// Of the site as a tool (`enrol_lti`).
+        tool: Secret,
+    },
+}
+
 /// What a reset did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -116,11 +135,13 @@ pub fn fresh_identifier(address: &SiteAddress) -> Result<String> {
 /// Makes the site in this database and dataroot the one that is described.
 ///
 /// Fails with [`Kind::NoMoodle`] where the database holds none, and with [`Kind::BadParameter`] before anything is
-/// changed where a value cannot be used.
+/// changed where a value cannot be used. The control site's own database is refused: the registry would be emptied.
 pub async fn reset(db: &mut Db, dataroot: &Path, identity: &Identity) -> Result<Report> {
     check(identity)?;
-    let name = site::read(db).await?.fullname;
-    let own = peers::own_row(db).await.map_err(no_moodle)?;
+    if !db.is_of_tenant() {
+        return Err(Error::new(Kind::Internal, "the control site was to be made another site"));
+    }
+    site::read(db).await?;
     let mut report = Report {
         siteidentifier: identity.siteidentifier.clone().map_or_else(|| fresh_identifier(&identity.wwwroot), Ok)?,
         forgotten: BTreeMap::new(),
@@ -130,41 +151,50 @@ pub async fn reset(db: &mut Db, dataroot: &Path, identity: &Identity) -> Result<
     if let Some(old) = &identity.rewrite_from {
         report.rewritten = wwwroot::replace(db, old, &identity.wwwroot).await?;
     }
-    let now = now();
-    let mut rows = db.begin().await?;
-    site::rename(&mut rows, &identity.names, now).await?;
-    config::set(&mut rows, "siteidentifier", &report.siteidentifier).await?;
-    forget::forget(&mut rows, forget::FORGET, &mut report.forgotten).await?;
-    forget::forget_farm(&mut rows, &mut report.forgotten).await?;
-    match own.as_ref().and_then(|row| Some((row.int("id")?, row.text("wwwroot")))) {
-        Some((id, old)) => {
-            let name = identity.names.fullname.as_ref().unwrap_or(&name);
-            peers::rename_own(&mut rows, id, &identity.wwwroot, name).await?;
-            if identity.peers == Peers::Drop {
-                peers::drop_peers(&mut rows, id, &mut report.forgotten).await?;
-            }
-            follow_host(&mut rows, old.and_then(|old| SiteAddress::parse(old).ok()), &identity.wwwroot).await?;
-        }
-        None => report.warnings.push("the site has no MNET row of its own: `mnet_localhost_id` names none".to_owned()),
-    }
-    renew_secrets(&mut rows, &identity.wwwroot).await?;
-    rest_tasks(&mut rows).await?;
-    settings(&mut rows, identity).await?;
-    if let Admin::Change(change) = &identity.admin {
-        match users::main_admin(&mut rows).await? {
-            Some(user) => users::change(&mut rows, &user, change, now).await?,
-            None => {
-                return Err(Error::new(Kind::NoMoodle, "the site has no administrator: `siteadmins` names no user")
-                    .hint("set `siteadmins` in its table `config` to the id of a user"));
-            }
-        }
-    }
-    caches::raise_revisions(&mut rows, now).await?;
-    rows.commit().await?;
+    let mut transaction = db.begin().await?;
+    write(&mut transaction, identity, &mut report).await?;
+    transaction.commit().await?;
     caches::rename_in_cache_settings(dataroot, &report.siteidentifier)?;
     caches::purge(dataroot, caches::RUNNING)?;
     caches::purge(dataroot, caches::CACHES)?;
     Ok(report)
+}
+
+/// Everything but contents and files.
+async fn write(db: &mut Db, identity: &Identity, report: &mut Report) -> Result<()> {
+    let now = now();
+    site::rename(db, &identity.names, now).await?;
+    config::set(db, "siteidentifier", &report.siteidentifier).await?;
+    forget::forget(db, forget::FORGET, &mut report.forgotten).await?;
+    forget::forget_farm(db, &mut report.forgotten).await?;
+    network(db, identity, report).await?;
+    renew_secrets(db, &identity.wwwroot).await?;
+    lti_keys(db, &identity.lti_keys).await?;
+    rest_tasks(db).await?;
+    settings(db, identity).await?;
+    if let Admin::Change(change) = &identity.admin {
+        let Some(user) = users::main_admin(db).await? else {
+            return Err(Error::new(Kind::NoMoodle, "the site has no administrator: `siteadmins` names no user")
+                .hint("set `siteadmins` in its table `config` to the id of a user"));
+        };
+        users::change(db, &user, change, now).await?;
+    }
+    Ok(caches::raise_revisions(db, now).await?)
+}
+
+/// The site's own MNET row, which also tells the old address, and its peers.
+async fn network(db: &mut Db, identity: &Identity, report: &mut Report) -> Result<()> {
+    let own = peers::own_row(db).await.map_err(no_moodle)?;
+    let Some((id, old)) = own.as_ref().and_then(|row| Some((row.int("id")?, row.text("wwwroot")))) else {
+        report.warnings.push("the site has no MNET row of its own: `mnet_localhost_id` names none".to_owned());
+        return Ok(());
+    };
+    let name = site::read(db).await?.fullname;
+    peers::rename_own(db, id, &identity.wwwroot, &name).await?;
+    if identity.peers == Peers::Drop {
+        peers::drop_peers(db, id, &mut report.forgotten).await?;
+    }
+    follow_host(db, old.and_then(|old| SiteAddress::parse(old).ok()), &identity.wwwroot).await
 }
 
 fn check(identity: &Identity) -> Result<()> {
@@ -213,6 +243,19 @@ async fn renew_secrets(db: &mut Db, address: &SiteAddress) -> Result<()> {
             _ => address.key().chars().filter(char::is_ascii_alphanumeric).collect(),
         };
         config::set(db, name, &value).await?;
+    }
+    Ok(())
+}
+
+/// Puts LTI keys in place, each under another name, so that whoever keeps the old one asks again.
+async fn lti_keys(db: &mut Db, keys: &LtiKeys) -> Result<()> {
+    let LtiKeys::Replace { platform, tool } = keys else { return Ok(()) };
+    for (plugin, key, id, value) in
+        [("mod_lti", "privatekey", "kid", platform), ("enrol_lti", "lti_13_privatekey", "lti_13_kid", tool)]
+    {
+        if config::set_plugin(db, plugin, key, value.reveal()).await? {
+            config::set_plugin(db, plugin, id, &random::text(20)?).await?;
+        }
     }
     Ok(())
 }

@@ -13,6 +13,7 @@
 
 pub mod address;
 pub mod caches;
+pub mod code;
 pub mod config;
 pub mod forget;
 pub mod identity;
@@ -20,5 +21,7 @@ pub mod peers;
 pub mod random;
 pub mod serialized;
 pub mod site;
+pub mod status;
 pub mod users;
+pub mod version;
 pub mod wwwroot;

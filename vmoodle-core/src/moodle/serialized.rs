@@ -74,7 +74,7 @@ fn in_base64(value: &[u8]) -> Option<Vec<u8>> {
     BASE64.decode(value).ok().filter(|inside| looks_serialized(inside))
 }
 
-/// A walk through a value (php.net/serialize; php-src, ext/standard/var_unserializer.re).
+/// A walk through a value (php.net/serialize; php-src, `ext/standard/var_unserializer.re`).
 struct Walk<'a, 'e> {
     rest: &'a [u8],
     out: Vec<u8>,

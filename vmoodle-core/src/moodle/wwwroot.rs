@@ -88,15 +88,25 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Goes through the table in stretches of 50,000 rows, so that no search of a great one outlives a statement's time.
     async fn replace(&self, db: &mut Db, replacement: &Replacement, report: &mut Report) -> Result<()> {
+        let stretch = Sql::of(&[
+            Part::Text("SELECT MAX(id) AS maxid FROM (SELECT id FROM "),
+            Part::Table(self.table),
+            Part::Text(" WHERE id > ? ORDER BY id LIMIT 50000) stretch"),
+        ]);
         let select = self.select(db.engine().is_mysql());
-        let mut after = i64::MIN;
+        let searched = self.columns.iter().filter(|column| !is_base64(column)).count();
+        let (mut after, mut end) = (i64::MIN, i64::MIN);
         loop {
-            let mut params: Vec<Param> = vec![after.into()];
-            let searched = self.columns.iter().filter(|column| !is_base64(column)).count();
+            if after >= end {
+                let next = db.fetch_one(stretch.clone(), &[after.into()]).await?;
+                let Some(next) = next.and_then(|row| row.int("maxid")) else { return Ok(()) };
+                end = next;
+            }
+            let mut params: Vec<Param> = vec![after.into(), end.into()];
             params.extend(std::iter::repeat_n(Param::from(self.pattern), searched));
             let rows = db.fetch(select.clone(), &params).await?;
-            let Some(last) = rows.last().and_then(|row| row.int("id")) else { return Ok(()) };
             let changes: Vec<Change<'_>> =
                 rows.iter().filter_map(|row| self.change(row, replacement, report)).collect();
             if !changes.is_empty() {
@@ -106,14 +116,12 @@ impl Search<'_> {
                 }
                 transaction.commit().await?;
             }
-            if rows.len() < CHUNK {
-                return Ok(());
-            }
-            after = last;
+            let read_to = rows.last().and_then(|row| row.int("id")).filter(|_| rows.len() == CHUNK);
+            after = read_to.unwrap_or(end);
         }
     }
 
-    /// `SELECT id, [a], [b] FROM {t} WHERE id > ? AND ([a] LIKE ? OR [b] LIKE ?) ORDER BY id LIMIT 200`.
+    /// `SELECT id, [a], [b] FROM {t} WHERE id > ? AND id <= ? AND ([a] LIKE ? OR [b] LIKE ?) ORDER BY id LIMIT 200`.
     fn select(&self, is_mysql: bool) -> Sql {
         // MariaDB compares without regard to case anyway.
         let like = if is_mysql { " LIKE ?" } else { " ILIKE ?" };
@@ -121,7 +129,7 @@ impl Search<'_> {
         for column in self.columns {
             parts.extend([Part::Text(", "), Part::Column(&column.column)]);
         }
-        parts.extend([Part::Text(" FROM "), Part::Table(self.table), Part::Text(" WHERE id > ? AND (")]);
+        parts.extend([Part::Text(" FROM "), Part::Table(self.table), Part::Text(" WHERE id > ? AND id <= ? AND (")]);
         for (number, column) in self.columns.iter().enumerate() {
             parts.push(Part::Text(if number > 0 { " OR " } else { "" }));
             parts.push(Part::Column(&column.column));

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::contract::{Change, Work};
 use crate::error::{Error, Kind, Result};
+use crate::lifecycle::trash;
 use crate::tenant::State;
 
 /// The change to a state, or none where the tenant is in it; refuses a move that is not allowed.
@@ -43,22 +44,7 @@ pub(super) async fn undo(work: &mut Work<'_>, changes: &[Change]) -> Result<()> 
 async fn swap(work: &mut Work<'_>, from: State, to: State) -> Result<()> {
     let Work { db, tenant, steps, .. } = work;
     let id = i64::from(tenant.id.0);
-    let mut change = async || {
-        let sql = "UPDATE {local_vmoodle} SET state = ?, enabled = ? WHERE id = ? AND state = ?";
-        let params = [to.word().into(), (to == State::Enabled).into(), id.into(), from.word().into()];
-        if db.execute(sql, &params).await? > 0 {
-            return Ok(());
-        }
-        let row = db.fetch_one("SELECT state FROM {local_vmoodle} WHERE id = ?", &[id.into()]).await?;
-        match row.as_ref().and_then(|row| row.text("state")) {
-            Some(state) if state == to.word() => Ok(()),
-            state => Err(Error::new(
-                Kind::StateRefused,
-                format!("the state is {} by now, not {}", state.unwrap_or("unknown"), from.word()),
-            )
-            .hint("somebody else has changed the tenant: look at it, then make a new job")),
-        }
-    };
+    let mut change = async || trash::swap(db, id, from, to).await;
     match steps {
         Some(steps) => steps.step("state", change).await,
         None => change().await,

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::param::Param;
 use crate::control::ControlSite;
 use crate::db::Db;
+use crate::error::{Error, Kind, Result};
+use crate::lifecycle::Ground;
+use crate::parameter::Param;
 use crate::secret::Keyring;
 use crate::steps::{Doing, Steps};
 use crate::tenant::Tenant;
@@ -29,6 +31,8 @@ pub struct Meta {
     pub reads_only: bool,
     /// Whether the index must be published after it.
     pub publishes: bool,
+    /// Whether it makes its tenants, described by the parameter `nodes`, instead of working on chosen ones.
+    pub makes: bool,
 }
 
 impl Meta {
@@ -37,7 +41,7 @@ impl Meta {
         let parameters: Vec<Value> = self.parameters.iter().map(Param::describe).collect();
         let description = json!({
             "name": self.name, "parameters": parameters, "dangerous": self.dangerous,
-            "idempotent": self.idempotent, "undoable": self.undoable,
+            "idempotent": self.idempotent, "undoable": self.undoable, "makes": self.makes,
         });
         description.as_object().cloned().unwrap_or_default()
     }
@@ -68,6 +72,15 @@ pub struct Work<'a> {
     pub parameters: &'a Map<String, Value>,
     /// The item's memory; a plan has none.
     pub steps: Option<&'a mut Steps>,
+}
+
+impl Work<'_> {
+    /// What a tenant's life is worked on with; only a run has it, a plan has not.
+    pub(crate) fn ground(&mut self) -> Result<Ground<'_>> {
+        let Self { control, keyring, db, tenant, steps, .. } = self;
+        let steps = steps.as_deref_mut().ok_or_else(|| Error::new(Kind::Internal, "a plan cannot do anything"))?;
+        Ok(Ground { control, keyring, db, tenant, steps })
+    }
 }
 
 /// One bulk verb.

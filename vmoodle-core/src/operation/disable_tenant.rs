@@ -16,6 +16,7 @@ static META: Meta = Meta {
     undoable: true,
     reads_only: false,
     publishes: true,
+    makes: false,
 };
 
 impl Operation for DisableTenant {

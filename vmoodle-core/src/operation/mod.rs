@@ -1,11 +1,19 @@
 //! The operations: one file each, and the one list of them.
 
 mod change_state;
+mod clone_tenant;
 pub mod contract;
+mod create_tenant;
+mod destroy_tenant;
+mod devirtualise_tenant;
 mod disable_tenant;
 mod enable_tenant;
-pub mod param;
+mod make;
+mod purge_trash;
+mod rename_tenant;
+mod restore_tenant;
 mod retire_tenant;
+mod snapshot_tenant;
 mod tenant_status;
 
 use crate::error::{Error, Kind, Result};
@@ -14,9 +22,17 @@ use contract::Operation;
 
 /// Every operation.
 pub static OPERATIONS: &[&dyn Operation] = &[
+    &clone_tenant::CloneTenant,
+    &create_tenant::CreateTenant,
+    &destroy_tenant::DestroyTenant,
+    &devirtualise_tenant::DevirtualiseTenant,
     &disable_tenant::DisableTenant,
     &enable_tenant::EnableTenant,
+    &purge_trash::PurgeTrash,
+    &rename_tenant::RenameTenant,
+    &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
+    &snapshot_tenant::SnapshotTenant,
     &tenant_status::TenantStatus,
 ];
 

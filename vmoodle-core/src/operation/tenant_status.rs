@@ -16,6 +16,7 @@ static META: Meta = Meta {
     undoable: false,
     reads_only: true,
     publishes: false,
+    makes: false,
 };
 
 const FACTS: &[(&str, &str)] = &[

@@ -11,14 +11,13 @@ use crate::db::{Cause, Db, Fault, Row};
 use crate::error::{Error, Result};
 use crate::host::SiteAddress;
 use crate::index::{Found, Reader};
+use crate::moodle::code::Code;
+use crate::moodle::version::{self, Fit};
 use crate::secret::Keyring;
 use crate::tenant::Tenant;
 
 /// How long a name server may take.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The oldest and the newest Moodle that is known to work, by `branch`.
-const BRANCHES: std::ops::RangeInclusive<u32> = 401..=405;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,26 +198,21 @@ async fn content(db: &mut Db, tenant: &Tenant, control: &ControlSite) -> Result<
             Check::new(NAME, Status::Warning, detail).hint("check `vdbname` and `vdbprefix`")
         });
     }
-    let rows = db.fetch("SELECT name, value FROM {config} WHERE name IN ('version', 'release', 'branch')", &[]).await?;
-    let value = |name: &str| rows.iter().find(|row| row.text("name") == Some(name)).and_then(|row| row.text("value"));
-    let Some(version) = value("version").and_then(|text| text.trim().parse::<f64>().ok()) else {
-        return Ok(Check::new(NAME, Status::Error, "the table `config` tells no version")
-            .hint("an installation was broken off: empty the database, or restore it"));
+    let site = match version::read(db, super::farm::now()).await {
+        Ok(site) => site,
+        Err(error) => return Ok(Check::failed(NAME, &error)),
     };
-    let release = crate::host::escape(value("release").unwrap_or("of unknown release")).into_owned();
-    let branch = value("branch").and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
-    let check = |status, detail: String| Check::new(NAME, status, detail);
-    Ok(match code_version(&control.dirroot) {
-        Some(code) if version > code => {
-            check(Status::Error, format!("Moodle {release} is newer than the farm's code ({version:.2} > {code:.2})"))
-                .hint("a database never goes back: bring the code up first")
-        }
-        _ if !BRANCHES.contains(&branch) => {
-            check(Status::Error, format!("Moodle {release} (branch {branch}) is not supported: 4.1 to 4.5 are"))
-        }
-        Some(code) if version < code => check(Status::Warning, format!("Moodle {release}, older than the farm's code"))
+    let fit = match Code::read(Path::new(&control.dirroot)) {
+        Ok(code) => version::check(&site, &code),
+        // Without code there is nothing to compare with.
+        Err(_) => version::check_branch(&site).map(|()| Fit::Same),
+    };
+    let release = crate::host::escape(&site.release);
+    Ok(match fit {
+        Ok(Fit::Same) => Check::new(NAME, Status::Ok, format!("Moodle {release}")),
+        Ok(Fit::Older) => Check::new(NAME, Status::Warning, format!("Moodle {release}, older than the farm's code"))
             .hint("upgrade it: `VMOODLE_HOST=<host> php admin/cli/upgrade.php`"),
-        _ => check(Status::Ok, format!("Moodle {release}")),
+        Err(error) => Check::failed(NAME, &error),
     })
 }
 
@@ -234,15 +228,6 @@ async fn charset(db: &mut Db) -> Result<Check, Fault> {
         )
         .hint("Moodle wants utf8mb4 on MariaDB and MySQL, UTF8 on PostgreSQL"),
     })
-}
-
-/// The version of the farm's code, as its `version.php` has it.
-fn code_version(dirroot: &str) -> Option<f64> {
-    let text = std::fs::read_to_string(Path::new(dirroot).join("version.php")).ok()?;
-    let line = text.lines().find(|line| line.trim_start().starts_with("$version"))?;
-    let number: String =
-        line.split_once('=')?.1.trim().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-    number.parse().ok()
 }
 
 fn dataroot_writable(tenant: &Tenant, control: &ControlSite) -> Check {

@@ -11,6 +11,7 @@ use crate::farm::Policy;
 use crate::host::escape;
 use crate::overrides;
 use crate::targets::Targets;
+use crate::tenant::Tenant;
 
 const TABLE: &str = "local_vmoodle_policy";
 const KNOWN: &[&str] = &["name", "targets", "settings", "enabled", "sortorder"];
@@ -129,4 +130,17 @@ fn shown(row: &Row) -> Map<String, Value> {
     shown.insert("targets".into(), json!(parse_targets(text("targets"))));
     shown.insert("settings".into(), parse_map(text("settings")).map_or(Value::Null, Value::Object));
     shown
+}
+
+/// The settings of a site as boot sets them: the enabled policies that mean it, the lowest first, its own laid over them.
+pub(crate) async fn settings_of(db: &mut Db, tenant: &Tenant) -> Result<Map<String, Value>> {
+    let mut settings = Map::new();
+    for row in enabled(db).await? {
+        let policy = policy(&row)?;
+        if policy.targets.mean(tenant) {
+            overrides::lay_over(&mut settings, &policy.settings);
+        }
+    }
+    overrides::lay_over(&mut settings, &tenant.settings);
+    Ok(settings)
 }

@@ -14,8 +14,9 @@ use crate::db::admin::{ServerAdmin, ServerRow};
 use crate::db::{Db, Param, Row, Sql};
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
+use crate::ident::DbName;
 use crate::secret::{Keyring, Secret, Stored};
-use crate::tenant::Engine;
+use crate::tenant::{Endpoint, Engine};
 
 const TABLE: &str = "local_vmoodle_server";
 const KNOWN: &[&str] = &[
@@ -75,7 +76,28 @@ pub async fn admin(db: &mut Db, name: &str, control: &ControlSite, keyring: &Key
     Ok(ServerAdmin::of_row(server, control))
 }
 
-async fn find(db: &mut Db, name: &str) -> Result<Row> {
+/// Every server's name and place, as the place of a database of this name.
+pub(crate) async fn endpoints(db: &mut Db, database: &DbName) -> Result<Vec<(String, Endpoint)>> {
+    let mut found = Vec::new();
+    for row in db.fetch("SELECT * FROM {local_vmoodle_server} ORDER BY id", &[]).await? {
+        let text = |column: &str| row.text(column).map(str::to_owned);
+        let Ok(engine) = Engine::parse_vdbtype(row.text("engine").unwrap_or_default()) else { continue };
+        let endpoint = Endpoint {
+            engine,
+            host: text("host").unwrap_or_default(),
+            port: row.int("port").and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0),
+            socket: text("socket"),
+            database: database.clone(),
+            user: None,
+            password: None,
+        };
+        found.push((text("name").unwrap_or_default(), endpoint));
+    }
+    Ok(found)
+}
+
+/// A server's row. Fails with `server_not_found`.
+pub(crate) async fn find(db: &mut Db, name: &str) -> Result<Row> {
     let row = db.fetch_one("SELECT * FROM {local_vmoodle_server} WHERE name = ?", &[name.into()]).await?;
     row.ok_or_else(|| Error::new(Kind::ServerNotFound, format!("no server has the name `{}`", escape(name))))
 }

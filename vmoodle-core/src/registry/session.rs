@@ -41,6 +41,11 @@ impl<'a> Session<'a> {
         Ok(Self { db, control, keyring, loaded, shape, generation })
     }
 
+    /// The locked transaction, for what must stand or fall with the rows.
+    pub fn db(&mut self) -> &mut Db {
+        &mut self.db
+    }
+
     /// Refuses to go on where the registry can only be read.
     pub fn require_current(&self) -> Result<()> {
         self.shape.require_current()

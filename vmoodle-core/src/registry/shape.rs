@@ -113,6 +113,7 @@ pub const TABLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("local_vmoodle_status", &["id", "tenantid", "fact", "value", "collected"]),
+    ("local_vmoodle_trash", &["id", "tenantid", "wwwroot", "dataroot", "moved", "timetrashed", "timeover"]),
 ];
 
 /// What is there.

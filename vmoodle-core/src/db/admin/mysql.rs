@@ -60,8 +60,8 @@ pub(super) async fn drop_database(admin: &ServerAdmin, name: &DbName) -> Result<
 pub(super) async fn rename_database(admin: &ServerAdmin, from: &DbName, to: &DbName) -> Result<()> {
     let mut line = admin.enter(None).await?;
     let (is_there, was_made) = (database_exists(&mut line, from).await?, database_exists(&mut line, to).await?);
-    if !is_there && was_made {
-        return Ok(());
+    if !is_there {
+        return if was_made { Ok(()) } else { Err(admin.not_there(from)) };
     }
     refuse_what_tables_do_not_hold(&mut line, from).await?;
     let (tables, moved) = (tables(&mut line, from).await?, tables(&mut line, to).await?);
@@ -71,13 +71,13 @@ pub(super) async fn rename_database(admin: &ServerAdmin, from: &DbName, to: &DbN
     }
     let how = "CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci";
     line.run(format!("CREATE DATABASE IF NOT EXISTS `{to}` {how}"), "`CREATE` on `*.*`").await?;
-    let mut moves = String::new();
+    let mut renames = String::new();
     for name in tables.iter().filter_map(|table| table.text("name")).map(quoted) {
-        let separator = if moves.is_empty() { "RENAME TABLE " } else { ", " };
-        let _ = write!(moves, "{separator}`{from}`.{name} TO `{to}`.{name}");
+        let separator = if renames.is_empty() { "RENAME TABLE " } else { ", " };
+        let _ = write!(renames, "{separator}`{from}`.{name} TO `{to}`.{name}");
     }
-    if !moves.is_empty() {
-        line.run(moves, "`ALTER`, `DROP`, `CREATE` and `INSERT` on `*.*`").await?;
+    if !renames.is_empty() {
+        line.run(renames, "`ALTER`, `DROP`, `CREATE` and `INSERT` on `*.*`").await?;
     }
     if count_tables(&mut line, from).await? == 0 {
         line.run(format!("DROP DATABASE IF EXISTS `{from}`"), "`DROP` on `*.*`").await?;
@@ -164,14 +164,14 @@ pub(super) async fn copy_database(admin: &ServerAdmin, source: &DbName, target: 
         return Err(Error::new(Kind::DatabaseBusy, format!("somebody works in the database `{source}`"))
             .hint("put the site in maintenance and try again"));
     }
+    if !database_exists(&mut line, source).await? {
+        return Err(admin.not_there(source));
+    }
     refuse_what_tables_do_not_hold(&mut line, source).await?;
     create_database(admin, target).await?;
     let wanted = tables(&mut line, source).await?;
-    if wanted.is_empty() {
-        return Err(Error::new(Kind::TransferFailed, format!("the database `{source}` holds no table, or is not there")));
-    }
     let queue = Mutex::new(wanted.iter().filter_map(|table| table.text("name")).map(str::to_owned).collect());
-    let copier = || copy_tables(admin, source, target, &queue);
+    let copier = || Box::pin(copy_tables(admin, source, target, &queue));
     let [one, two, three, four]: [_; COPIERS] = std::array::from_fn(|_| copier());
     tokio::try_join!(one, two, three, four)?;
     // A copy counts on from its greatest number; the source may have had greater ones.
@@ -223,7 +223,8 @@ async fn count_tables(line: &mut Line<'_>, name: &DbName) -> Result<i64> {
 
 /// Views, triggers, routines, events and foreign keys are no part of a table that is moved or copied. Moodle has none.
 async fn refuse_what_tables_do_not_hold(line: &mut Line<'_>, name: &DbName) -> Result<()> {
-    let sql = "SELECT (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_type <> 'BASE TABLE')
+    let sql =
+        "SELECT (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_type <> 'BASE TABLE')
                     + (SELECT COUNT(*) FROM information_schema.triggers WHERE trigger_schema = ?)
                     + (SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = ?)
                     + (SELECT COUNT(*) FROM information_schema.events WHERE event_schema = ?)

@@ -85,9 +85,10 @@ pub(super) async fn rename_database(admin: &ServerAdmin, from: &DbName, to: &DbN
         line.number(sql, &[from.as_str().into()], "`pg_signal_backend`").await?;
         line.run(format!("ALTER DATABASE \"{from}\" RENAME TO \"{to}\""), &owner_right(from)).await?;
     }
-    if database_exists(&mut line, to).await? {
-        line.run(format!("ALTER DATABASE \"{to}\" ALLOW_CONNECTIONS true"), &owner_right(to)).await?;
+    if !database_exists(&mut line, to).await? {
+        return Err(admin.not_there(from));
     }
+    line.run(format!("ALTER DATABASE \"{to}\" ALLOW_CONNECTIONS true"), &owner_right(to)).await?;
     line.close().await;
     Ok(())
 }
@@ -183,6 +184,9 @@ pub(super) async fn copy_database(admin: &ServerAdmin, source: &DbName, target: 
     if line.number(sql, &[source.as_str().into()], "").await? > 0 {
         return Err(Error::new(Kind::DatabaseBusy, format!("somebody works in the database `{source}`"))
             .hint("put the site in maintenance and try again"));
+    }
+    if !database_exists(&mut line, source).await? {
+        return Err(admin.not_there(source));
     }
     if database_exists(&mut line, target).await? {
         if count_tables(admin, target).await? > 0 {

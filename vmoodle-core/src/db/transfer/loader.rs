@@ -11,22 +11,27 @@ use crate::error::{Error, Kind, Result};
 /// How many letters of a statement an error tells.
 const TOLD: usize = 80;
 
+/// How many statements PostgreSQL is given at once: a dump has six thousand short ones.
+const AT_ONCE: usize = 50;
+
 /// A connection to the database that a dump goes to.
 pub(super) struct Loader<'a> {
     door: &'a Door,
     connection: Connection,
+    /// Statements that wait until there are some more.
+    held: Vec<String>,
 }
 
 impl<'a> Loader<'a> {
     /// Connects. Refuses with `not_empty` a database that holds tables.
     pub(super) async fn open(door: &'a Door) -> Result<Self> {
-        let mut this = Self { door, connection: door.open().await? };
+        let mut this = Self { door, connection: door.open().await?, held: Vec::new() };
         if this.holds_tables().await? {
             let database = door.place.database.iter().map(ToString::to_string).collect::<String>();
             let refusal = Error::new(Kind::NotEmpty, format!("the database `{database}` holds tables already"));
             return Err(door.told(refusal.hint("a dump is read into an empty database only")));
         }
-        this.run(if door.engine().is_mysql() {
+        this.run_one(if door.engine().is_mysql() {
             // Rows come as they were: zero dates, a number 0, references to what is not there yet.
             "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', unique_checks = 0, foreign_key_checks = 0".to_owned()
         } else {
@@ -37,8 +42,35 @@ impl<'a> Loader<'a> {
         Ok(this)
     }
 
-    /// Runs a statement of the dump.
+    /// Runs a statement of the dump, perhaps not before the next one comes.
     pub(super) async fn run(&mut self, statement: String) -> Result<()> {
+        if self.door.engine().is_mysql() {
+            return self.run_one(statement).await;
+        }
+        if statement.starts_with("SET ") {
+            self.run_held().await?;
+            return self.run_one(statement).await;
+        }
+        self.held.push(statement);
+        if self.held.len() < AT_ONCE { Ok(()) } else { self.run_held().await }
+    }
+
+    /// Runs what waits, in one go. PostgreSQL takes all of it back where one is refused; they are then run one by one, for
+    /// those that want to be alone, and to tell which it was.
+    async fn run_held(&mut self) -> Result<()> {
+        let held = std::mem::take(&mut self.held);
+        if let Connection::Postgres(connection) = &mut self.connection
+            && !held.is_empty()
+            && postgres::run(connection, held.join(";\n")).await.is_err()
+        {
+            for statement in held {
+                self.run_one(statement).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn run_one(&mut self, statement: String) -> Result<()> {
         let (told, tenant) = (told(&statement), self.door.tenant.as_deref());
         let done = match &mut self.connection {
             Connection::MySql(c) => {
@@ -57,6 +89,7 @@ impl<'a> Loader<'a> {
         source: &mut Source<'_>,
         chunk: &mut [u8],
     ) -> Result<()> {
+        self.run_held().await?;
         let (door, told) = (self.door, told(statement));
         let refused = |e: sqlx::Error| {
             let fault = Fault::of_driver(&e, postgres::cause, door.tenant.as_deref());
@@ -81,9 +114,10 @@ impl<'a> Loader<'a> {
 
     /// Waits until everything is on disk.
     pub(super) async fn finish(mut self) -> Result<()> {
+        self.run_held().await?;
         if !self.door.engine().is_mysql() {
             // A transaction with a number is written out at its end, and all before it.
-            self.run("SET synchronous_commit = on; SELECT pg_catalog.txid_current()".to_owned()).await?;
+            self.run_one("SET synchronous_commit = on; SELECT pg_catalog.txid_current()".to_owned()).await?;
         }
         self.connection.close().await;
         Ok(())

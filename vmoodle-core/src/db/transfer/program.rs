@@ -87,9 +87,18 @@ async fn last_of(mut stderr: impl AsyncRead + Unpin) -> String {
 fn of_mysql(place: &Place) -> Result<Command> {
     let mut command = command(&["mariadb-dump", "mysqldump"], search_path(), "MariaDB's or MySQL's client")?;
     command.arg("--no-defaults").args([
-        "--single-transaction", "--quick", "--skip-lock-tables", "--no-tablespaces", "--skip-comments", "--hex-blob",
-        "--skip-add-drop-table", "--skip-add-locks", "--skip-disable-keys", "--default-character-set=utf8mb4",
-        "--loose-column-statistics=0", "--loose-set-gtid-purged=OFF",
+        "--single-transaction",
+        "--quick",
+        "--skip-lock-tables",
+        "--no-tablespaces",
+        "--skip-comments",
+        "--hex-blob",
+        "--skip-add-drop-table",
+        "--skip-add-locks",
+        "--skip-disable-keys",
+        "--default-character-set=utf8mb4",
+        "--loose-column-statistics=0",
+        "--loose-set-gtid-purged=OFF",
     ]);
     command.arg(format!("--user={}", place.user)).env("MYSQL_PWD", place.password.reveal());
     if let Some(socket) = mysql::socket(place) {
@@ -120,11 +129,14 @@ fn of_postgres(place: &Place) -> Result<Command> {
         .env("PGUSER", &place.user)
         .env("PGPASSWORD", place.password.reveal())
         .env("PGCONNECT_TIMEOUT", place.timeout.as_secs().to_string())
-        .env("PGSSLMODE", match place.tls {
-            Tls::Preferred => "prefer",
-            Tls::Required => "require",
-            Tls::Verified => "verify-full",
-        });
+        .env(
+            "PGSSLMODE",
+            match place.tls {
+                Tls::Preferred => "prefer",
+                Tls::Required => "require",
+                Tls::Verified => "verify-full",
+            },
+        );
     command.envs(place.database.iter().map(|name| ("PGDATABASE", name.as_str())));
     Ok(command)
 }
@@ -172,7 +184,10 @@ mod tests {
     #[test]
     fn a_program_that_is_not_installed_is_named_with_its_package() {
         let missing = command(&["mariadb-dump", "mysqldump"], std::iter::empty(), "the client").unwrap_err();
-        assert_eq!((missing.kind(), missing.way_out()), (Kind::ProgramMissing, Some("install the client on this machine")));
+        assert_eq!(
+            (missing.kind(), missing.way_out()),
+            (Kind::ProgramMissing, Some("install the client on this machine"))
+        );
         assert!(missing.to_string().contains("mysqldump"));
     }
 

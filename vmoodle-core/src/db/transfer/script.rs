@@ -3,11 +3,11 @@
 //! Only as much of SQL is understood as it takes to find the end of a statement: quotes, comments, and the rows that follow
 //! PostgreSQL's `COPY … FROM stdin`.
 
-use super::super::transfer::script::words::{Verdict, verdict};
+mod words;
+
 use crate::error::{Error, Kind, Result};
 use crate::tenant::Engine;
-
-mod words;
+use words::{Verdict, verdict};
 
 /// The longest statement: as long as a packet of either server may be.
 const LONGEST: usize = 1 << 30;
@@ -158,7 +158,7 @@ impl Script {
             }
             (b'`', _) if self.mysql => self.enter(Within::Quotes { mark: b'`', escapes: false }, 1),
             (b'#', _) if self.mysql => self.enter(Within::Line, 1),
-            (b'-', Some(b'-')) if !self.mysql || rest.get(2).is_none_or(|b| b.is_ascii_whitespace()) => {
+            (b'-', Some(b'-')) if !self.mysql || rest.get(2).is_none_or(u8::is_ascii_whitespace) => {
                 self.enter(Within::Line, 2);
             }
             (b'/', Some(b'*')) => self.enter(Within::Comment { depth: 1 }, 2),
@@ -177,7 +177,8 @@ impl Script {
             }
             _ => {
                 let first = self.delimiter[0];
-                let special = |b: &u8| matches!(b, b'\'' | b'"' | b'`' | b'#' | b'-' | b'/' | b'$' | b'\\') || *b == first;
+                let special =
+                    |b: &u8| matches!(b, b'\'' | b'"' | b'`' | b'#' | b'-' | b'/' | b'$' | b'\\') || *b == first;
                 self.at += 1 + rest[1..].iter().position(special).unwrap_or(rest.len() - 1);
             }
         }

@@ -84,10 +84,15 @@ fn postgres_statements_and_rows_end_where_the_server_thinks_they_do() {
 
 #[test]
 fn commands_of_clients_are_refused_wherever_they_stand() {
-    for bad in ["\\! id", "SELECT 1;\n\\! id\n", "SELECT 1 \\! id\n;", "\\connect other\n", "\\i x", "SELECT 1;\\g |id\n"] {
+    for bad in
+        ["\\! id", "SELECT 1;\n\\! id\n", "SELECT 1 \\! id\n;", "\\connect other\n", "\\i x", "SELECT 1;\\g |id\n"]
+    {
         for engine in [Engine::MariaDb, Engine::Postgres] {
             let refusal = pieces(engine, bad, 3).unwrap_err();
-            assert!(refusal.kind() == Kind::TransferFailed && refusal.to_string().contains("command"), "{bad}: {refusal}");
+            assert!(
+                refusal.kind() == Kind::TransferFailed && refusal.to_string().contains("command"),
+                "{bad}: {refusal}"
+            );
         }
     }
     assert!(pieces(Engine::MariaDb, "\\restrict x\n", 9).is_err());

@@ -22,10 +22,12 @@ pub(super) fn verdict(statement: &str, mysql: bool) -> Result<Verdict> {
     let text = inside.map_or(statement, |inside| inside.trim_start_matches(|c: char| c.is_ascii_digit()));
     let mut words = text.split_ascii_whitespace().map(str::to_ascii_uppercase);
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let makes = matches!(first.as_str(), "CREATE" | "DROP" | "ALTER");
+    if mysql && first == "USE" || makes && (second == "DATABASE" || second == "SCHEMA" && mysql) {
+        return Err(Error::new(Kind::TransferFailed, "the dump makes, drops or chooses a database of its own")
+            .hint("write it without `--databases` or `--create`"));
+    }
     match (first.as_str(), second.as_str()) {
-        ("USE", _) if mysql => Err(leaves()),
-        ("CREATE" | "DROP" | "ALTER", "DATABASE") => Err(leaves()),
-        ("CREATE" | "DROP" | "ALTER", "SCHEMA") if mysql => Err(leaves()),
         ("COPY", _) if !mysql && statement.to_ascii_uppercase().contains(" FROM STDIN") => Ok(Verdict::Copy),
         ("COPY", _) if !mysql => Err(Error::new(Kind::TransferFailed, "the dump reads a file or runs a program")),
         ("GRANT" | "REVOKE", _) => Ok(Verdict::Skip),
@@ -41,11 +43,6 @@ fn gives_away(text: &str) -> bool {
     words.next().is_some() && words.next() == Some("TO") && words.next() == Some("OWNER")
 }
 
-fn leaves() -> Error {
-    Error::new(Kind::TransferFailed, "the dump makes, drops or chooses a database of its own")
-        .hint("write it without `--databases` or `--create`")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,7 +55,9 @@ mod tests {
         for bad in ["ALTER DATABASE x OWNER TO y", "COPY t FROM PROGRAM 'x'", "copy t from '/etc/passwd'"] {
             assert!(verdict(bad, false).is_err(), "{bad}");
         }
-        for skipped in ["GRANT ALL ON TABLE t TO x", "ALTER TABLE public.t OWNER TO moodle", "COMMENT ON EXTENSION plpgsql IS 'x'"] {
+        for skipped in
+            ["GRANT ALL ON TABLE t TO x", "ALTER TABLE public.t OWNER TO moodle", "COMMENT ON EXTENSION plpgsql IS 'x'"]
+        {
             assert_eq!(verdict(skipped, false).unwrap(), Verdict::Skip, "{skipped}");
         }
         for run in ["CREATE SCHEMA x", "ALTER TABLE t ADD COLUMN owner int", "COMMENT ON TABLE t IS 'EXTENSION'"] {

@@ -1,0 +1,85 @@
+//! A Moodle's `config.php`: read without running it, and written for a tenant that leaves the farm.
+//!
+//! ```text
+//! read  -> token (text -> tokens) -> statement (what is assigned, what is skipped) -> value (literals)
+//! write -> literal
+//! ```
+// Nothing above uses it yet.
+#![cfg_attr(not(feature = "testing"), allow(dead_code, unreachable_pub))]
+
+mod statement;
+mod token;
+mod value;
+mod write;
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Kind, Result};
+pub use write::{Layout, Leaver, render, standalone};
+
+/// What a site cannot be taken over without.
+pub const REQUIRED: &[&str] =
+    &["dbtype", "dbhost", "dbname", "dbuser", "dbpass", "prefix", "wwwroot", "dataroot", "dboptions"];
+
+/// A statement that is no plain assignment: what it would do is not guessed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The line on which it begins, from 1.
+    pub line: usize,
+    /// What it is, in a few words; never a value.
+    pub what: String,
+    /// The settings it might set; they are not in [`Config::settings`] unless a later line sets them plainly.
+    pub sets: Vec<String>,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not understood at line {}: {}", self.line, self.what)?;
+        if self.sets.is_empty() { Ok(()) } else { write!(f, " (may set `{}`)", self.sets.join("`, `")) }
+    }
+}
+
+/// What a `config.php` says.
+#[derive(Clone, Default, PartialEq)]
+pub struct Config {
+    /// The settings of `$CFG` by name, the password in clear; arrays are lists where PHP's `array_is_list` says so.
+    pub settings: Map<String, Value>,
+    /// What was not understood, in the order of the file.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Config {
+    /// The required settings that are not known.
+    pub fn missing(&self) -> Vec<&'static str> {
+        REQUIRED.iter().copied().filter(|name| !self.settings.contains_key(*name)).collect()
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.settings.keys().collect();
+        f.debug_struct("Config").field("settings", &names).field("skipped", &self.skipped).finish()
+    }
+}
+
+/// Reads the text of a `config.php` that lies in `folder`, for `__DIR__`.
+///
+/// Fails with [`Kind::ConfigUnreadable`] where it is no PHP at all: what is PHP, but not plain, is told in
+/// [`Config::skipped`].
+pub fn read(bytes: &[u8], folder: &str) -> Result<Config> {
+    let unreadable = |what: String| {
+        Error::new(Kind::ConfigUnreadable, what).hint("give a Moodle's `config.php`, in UTF-8, that `php -l` accepts")
+    };
+    let text = std::str::from_utf8(bytes).map_err(|wrong| {
+        let line = 1 + bytes[..wrong.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        unreadable(format!("line {line} is not UTF-8"))
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let tokens = token::tokens(text).map_err(|wrong| unreadable(wrong.to_string()))?;
+    Ok(statement::run(&tokens, folder))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+//! Building a tenant whose row is there: database, contents, files, identity. Every step can be repeated.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::wish::{Source, flag};
+use super::{Ground, script, server};
+use crate::control::ControlSite;
+use crate::db::Db;
+use crate::db::admin::{CloneOrder, Leftover};
+use crate::db::transfer::{self, Door};
+use crate::error::{Error, Kind, Result};
+use crate::files;
+use crate::host::SiteAddress;
+use crate::moodle::identity::{self, Admin, Identity, Mail, Peers};
+use crate::moodle::site::Names;
+use crate::moodle::users::AdminChange;
+use crate::moodle::{code, config, version};
+use crate::secret::{Keyring, Secret, Stored};
+use crate::snapshot::shelf::Shelf;
+use crate::steps::blocking;
+use crate::tenant::{State, Tenant};
+
+/// Builds the tenant from its source, and gives it its identity. Its state is left to the caller.
+pub(crate) async fn build(ground: &mut Ground<'_>, parameters: &Map<String, Value>) -> Result<()> {
+    let source = Source::read(ground.db, parameters).await?;
+    let mut previous = None;
+    if flag(parameters, "claimed") {
+        // A spare of the pool: database and files are there, and nobody has been in them.
+        previous = Some(ground.tenant.address.clone());
+    } else {
+        refuse_unfit(ground, &source)?;
+        reserve(ground, parameters).await?;
+        fill(ground, &source).await?;
+        files_of(ground, &source).await?;
+        if let Source::Snapshot(name) = &source {
+            previous = SiteAddress::parse(&shelf(ground).open(name)?.facts.wwwroot).ok();
+        }
+        if let Source::Tenant(tenant) = &source {
+            previous = Some(tenant.address.clone());
+        }
+    }
+    let previous = match ground.steps.recall("previous").and_then(Value::as_str) {
+        Some(text) => SiteAddress::parse(text).ok(),
+        None => previous,
+    };
+    name(ground, parameters, &source, previous).await
+}
+
+/// The farm's snapshots.
+pub(crate) fn shelf_of(control: &ControlSite) -> Shelf {
+    Shelf::new(PathBuf::from(&control.dataroot).join("vmoodle/snapshots"))
+}
+
+pub(crate) fn shelf(ground: &Ground<'_>) -> Shelf {
+    shelf_of(ground.control)
+}
+
+/// What could never run here is refused before anything is made.
+fn refuse_unfit(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
+    if ground.steps.is_done("reserved") {
+        return Ok(());
+    }
+    match source {
+        Source::Fresh => Ok(()),
+        Source::Snapshot(name) => {
+            let manifest = shelf(ground).open(name)?;
+            require_engine(ground.tenant, &manifest.facts.engine)?;
+            match code::Code::read(ground.control.dirroot.as_ref()) {
+                Ok(code) => crate::snapshot::shelf::require_fits(&manifest, &code),
+                Err(_) if ground.control.dirroot.is_empty() => Ok(()),
+                Err(error) => Err(error),
+            }
+        }
+        Source::Tenant(tenant) => require_engine(ground.tenant, tenant.database.engine.word()),
+    }
+}
+
+pub(crate) fn require_engine(tenant: &Tenant, word: &str) -> Result<()> {
+    let engine = crate::tenant::Engine::parse_vdbtype(word)?;
+    if engine.is_mysql() == tenant.database.engine.is_mysql() {
+        return Ok(());
+    }
+    let own = tenant.database.engine.word();
+    Err(Error::new(Kind::BadParameter, format!("a database of `{word}` cannot become one of `{own}`"))
+        .hint("choose a server of the same engine with `server`, or a fresh site"))
+}
+
+/// The account, the empty database and the empty dataroot: from here on they are the tenant's own.
+async fn reserve(ground: &mut Ground<'_>, parameters: &Map<String, Value>) -> Result<()> {
+    let Ground { control, keyring, db, tenant, steps } = ground;
+    let database = &tenant.database.database;
+    let makes_account = flag(parameters, "account");
+    steps
+        .step("reserved", async || {
+            let dataroot = PathBuf::from(&tenant.dataroot);
+            blocking(move || files::make_folder(&dataroot)).await?;
+            let admin = server::admin_of(db, tenant, control, keyring).await?;
+            admin.create_database(database).await?;
+            let Some(account) = server::own_account(tenant, control)? else { return Ok(()) };
+            if makes_account {
+                let password =
+                    tenant.database.password.as_ref().map(|stored| keyring.open_stored(stored)).transpose()?;
+                admin.create_account(&account, &password.unwrap_or_else(|| Secret::new(""))).await?;
+                admin.grant(database, &account).await?;
+                admin.close_to_tenants().await?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// The database's contents. The database is the tenant's own by now: what a killed run left in it goes.
+async fn fill(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
+    let shelf = shelf(ground);
+    let Ground { control, keyring, db, tenant, steps } = ground;
+    let target = Door::of_tenant(tenant, &control.settings, keyring)?;
+    steps
+        .step("contents", async || match source {
+            Source::Fresh => {
+                empty(db, tenant, control, keyring).await?;
+                script::install(control, tenant).await
+            }
+            Source::Snapshot(name) => {
+                let file = shelf.database_of(name)?;
+                empty(db, tenant, control, keyring).await?;
+                transfer::load(&target, &file).await
+            }
+            Source::Tenant(from) => {
+                if is_quiet(from, control, keyring).await? && copy_quietly(db, tenant, from, control, keyring).await? {
+                    return Ok(());
+                }
+                empty(db, tenant, control, keyring).await?;
+                transfer::pour(&Door::of_tenant(from, &control.settings, keyring)?, &target).await
+            }
+        })
+        .await
+}
+
+/// Drops the tenant's database and makes it again, for its account.
+pub(crate) async fn empty(db: &mut Db, tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<()> {
+    let admin = server::admin_of(db, tenant, control, keyring).await?;
+    let database = &tenant.database.database;
+    admin.drop_database(database).await?;
+    admin.create_database(database).await?;
+    match server::own_account(tenant, control)? {
+        Some(account) => admin.grant(database, &account).await,
+        None => Ok(()),
+    }
+}
+
+/// Whether nobody works in a tenant: it is not served, or in maintenance.
+pub(crate) async fn is_quiet(tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<bool> {
+    if matches!(tenant.state, State::Spare | State::Retired | State::Disabled) {
+        return Ok(true);
+    }
+    let mut site = Db::open_tenant(tenant, &control.settings, keyring).await?;
+    let maintenance = config::value(&mut site, "maintenance_enabled").await;
+    site.close().await;
+    Ok(maintenance?.is_some_and(|value| value != "0" && !value.is_empty()))
+}
+
+/// Copies on the server itself; false where the source has to be written out and read in.
+async fn copy_quietly(
+    db: &mut Db,
+    tenant: &Tenant,
+    source: &Tenant,
+    control: &ControlSite,
+    keyring: &Keyring,
+) -> Result<bool> {
+    let name = server::name_of(db, tenant, control).await?;
+    let same = server::name_of(db, source, control).await.is_ok_and(|other| other == name);
+    let Some(account) = server::own_account(tenant, control)?.filter(|_| same) else { return Ok(false) };
+    let admin = server::admin(db, &name, control, keyring).await?;
+    let order = CloneOrder {
+        source: &source.database.database,
+        target: &tenant.database.database,
+        account: &account,
+        leftover: Leftover::Replace,
+    };
+    match admin.clone_quiet(&order).await {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.kind(), Kind::DatabaseBusy | Kind::TransferFailed) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The dataroot's contents.
+async fn files_of(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
+    let shelf = shelf(ground);
+    let Ground { tenant, steps, .. } = ground;
+    let target = PathBuf::from(&tenant.dataroot);
+    steps
+        .step("files", async || match source {
+            Source::Fresh => Ok(()),
+            Source::Snapshot(name) => {
+                let name = name.clone();
+                blocking(move || shelf.unpack_files(&name, &target).map(drop)).await
+            }
+            Source::Tenant(from) => {
+                let from = PathBuf::from(&from.dataroot);
+                blocking(move || files::copy_tree(&from, &target).map(drop)).await
+            }
+        })
+        .await
+}
+
+/// Who the site is now.
+async fn name(
+    ground: &mut Ground<'_>,
+    parameters: &Map<String, Value>,
+    source: &Source,
+    previous: Option<SiteAddress>,
+) -> Result<()> {
+    let tenant = ground.tenant;
+    if ground.steps.recall("siteidentifier").is_none() {
+        let fresh = identity::fresh_identifier(&tenant.address)?;
+        ground.steps.remember("siteidentifier", json!(fresh)).await?;
+    }
+    let (wanted, told) = identity_of(ground, parameters, source, previous)?;
+    let Ground { control, keyring, steps, .. } = ground;
+    let mut warnings = Vec::new();
+    steps
+        .step("identity", async || {
+            let mut site = Db::open_tenant(tenant, &control.settings, keyring).await?;
+            let done = async {
+                version::read(&mut site, crate::registry::farm::now()).await?;
+                let report = identity::reset(&mut site, tenant.dataroot.as_ref(), &wanted).await?;
+                settings(&mut site, parameters).await?;
+                Ok::<_, Error>(report)
+            }
+            .await;
+            site.close().await;
+            let report = done?;
+            warnings = report.warnings;
+            warnings.extend(
+                report.rewritten.settings.iter().map(|name| format!("the setting `{name}` names the old address")),
+            );
+            Ok(())
+        })
+        .await?;
+    for warning in warnings {
+        steps.warn(warning);
+    }
+    if let Some(password) = told {
+        steps.tell(password);
+    }
+    Ok(())
+}
+
+/// The settings that were given for the site's own tables. Its caches are empty at this moment.
+async fn settings(site: &mut Db, parameters: &Map<String, Value>) -> Result<()> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut rows = site.begin().await?;
+    for (name, value) in parameters.get("config").and_then(Value::as_object).into_iter().flatten() {
+        config::set(&mut rows, name, &text(value)).await?;
+    }
+    for (plugin, values) in parameters.get("plugins").and_then(Value::as_object).into_iter().flatten() {
+        for (name, value) in values.as_object().into_iter().flatten() {
+            config::set_plugin(&mut rows, plugin, name, &text(value)).await?;
+        }
+    }
+    Ok(rows.commit().await?)
+}
+
+fn identity_of(
+    ground: &Ground<'_>,
+    parameters: &Map<String, Value>,
+    source: &Source,
+    previous: Option<SiteAddress>,
+) -> Result<(Identity, Option<Secret>)> {
+    let Ground { tenant, keyring, steps, .. } = ground;
+    let text =
+        |name: &str| parameters.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let copies = matches!(source, Source::Tenant(_));
+    let mut wanted = Identity::at(tenant.address.clone());
+    if parameters.get("rewrite").and_then(Value::as_bool).unwrap_or(true) {
+        wanted.rewrite_from = previous.filter(|previous| previous != &tenant.address);
+    }
+    wanted.siteidentifier = steps.recall("siteidentifier").and_then(Value::as_str).map(str::to_owned);
+    wanted.names = Names {
+        fullname: Some(tenant.name.clone()),
+        shortname: Some(tenant.shortname.clone()),
+        summary: text("description"),
+    };
+    let given = text("adminpassword");
+    let kind = text("admin").unwrap_or_else(|| {
+        let word = if given.is_some() {
+            "given"
+        } else if matches!(source, Source::Fresh) {
+            "generate"
+        } else {
+            "keep"
+        };
+        word.to_owned()
+    });
+    let (password, told) = match kind.as_str() {
+        "given" => {
+            let sealed = given.ok_or_else(|| Error::new(Kind::BadParameter, "`adminpassword` is missing"))?;
+            (Some(keyring.open_stored(&Stored::from_column(sealed))?), None)
+        }
+        // Moodle's default policy asks for each kind of character (lib/moodlelib.php, check_password_policy).
+        "generate" if !steps.is_done("identity") => {
+            let word = format!("{}-aA1", &Secret::random().reveal()[..16]);
+            (Some(Secret::new(word.clone())), Some(Secret::new(word)))
+        }
+        _ => (None, None),
+    };
+    let email = text("adminemail");
+    if password.is_some() || email.is_some() {
+        let must_change = told.is_some();
+        wanted.admin = Admin::Change(AdminChange { password, must_change, email, ..AdminChange::default() });
+    }
+    wanted.mail = match text("mail").as_deref() {
+        Some("on") => Mail::On,
+        Some("off") => Mail::Off,
+        // Nobody wants a copy to write to the people of its source.
+        None if copies => Mail::Off,
+        _ => Mail::Keep,
+    };
+    wanted.peers = Peers::Drop;
+    (wanted.lang, wanted.support_email, wanted.noreply_address) =
+        (text("lang"), text("supportemail"), text("noreplyaddress"));
+    Ok((wanted, told))
+}

@@ -1,0 +1,75 @@
+//! The database server of a tenant, and who administers it.
+
+use serde_json::{Map, Value, json};
+
+use crate::control::ControlSite;
+use crate::db::Db;
+use crate::db::admin::ServerAdmin;
+use crate::error::{Error, Kind, Result};
+use crate::ident::AccountName;
+use crate::registry::servers;
+use crate::secret::Keyring;
+use crate::tenant::{Endpoint, Tenant};
+
+/// The word for the control database's own server, where a server's name is asked for.
+pub(crate) const CONTROL: &str = "control";
+
+/// What a registry row says of a tenant on a server: type, host, port and socket.
+pub(crate) async fn columns(db: &mut Db, name: &str, control: &ControlSite) -> Result<Map<String, Value>> {
+    let (engine, host, port, socket) = if name == CONTROL {
+        let place = &control.database;
+        (place.engine.word().to_owned(), place.host.clone(), place.port.map(i64::from), place.socket.clone())
+    } else {
+        let row = servers::find(db, name).await?;
+        let text = |column: &str| row.text(column).map(str::to_owned);
+        let port = row.int("port").filter(|port| *port > 0);
+        (text("engine").unwrap_or_default(), text("host").unwrap_or_default(), port, text("socket"))
+    };
+    let columns = json!({ "vdbtype": engine, "vdbhost": host, "vdbport": port, "vdbsocket": socket });
+    Ok(columns.as_object().cloned().unwrap_or_default())
+}
+
+/// The name of the server that a tenant's database is on. Fails with `server_not_found` for one that nobody entered.
+pub(crate) async fn name_of(db: &mut Db, tenant: &Tenant, control: &ControlSite) -> Result<String> {
+    let here = |endpoint: Endpoint| {
+        tenant.database.is_same_database(&Endpoint { database: tenant.database.database.clone(), ..endpoint })
+    };
+    for (name, endpoint) in servers::endpoints(db, &tenant.database.database).await? {
+        if here(endpoint) {
+            return Ok(name);
+        }
+    }
+    if here(control.endpoint()) {
+        return Ok(CONTROL.to_owned());
+    }
+    let place = &tenant.database;
+    let message = format!("nobody is known who administers the database server `{}`", crate::host::escape(&place.host));
+    Err(Error::new(Kind::ServerNotFound, message)
+        .hint("enter the server with a login that may make databases: `Vmoodle\\server_add`")
+        .of_tenant(tenant.address.to_string()))
+}
+
+/// The administrator of a server by name.
+pub(crate) async fn admin(db: &mut Db, name: &str, control: &ControlSite, keyring: &Keyring) -> Result<ServerAdmin> {
+    if name == CONTROL { ServerAdmin::of_control(control) } else { servers::admin(db, name, control, keyring).await }
+}
+
+/// The administrator of a tenant's server.
+pub(crate) async fn admin_of(
+    db: &mut Db,
+    tenant: &Tenant,
+    control: &ControlSite,
+    keyring: &Keyring,
+) -> Result<ServerAdmin> {
+    let name = name_of(db, tenant, control).await?;
+    admin(db, &name, control, keyring).await
+}
+
+/// The account of a tenant that is its own; `None` where it is the farm's, or the control site's.
+pub(crate) fn own_account(tenant: &Tenant, control: &ControlSite) -> Result<Option<AccountName>> {
+    if control.settings.account.is_some() {
+        return Ok(None);
+    }
+    let own = tenant.database.user.as_deref().filter(|user| *user != control.database.user);
+    own.map(AccountName::parse).transpose()
+}

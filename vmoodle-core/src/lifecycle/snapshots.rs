@@ -1,0 +1,165 @@
+//! Taking a tenant's snapshot, and putting one in its place.
+
+use std::path::{Path, PathBuf};
+
+use super::{Ground, build};
+use crate::control::ControlSite;
+use crate::db::Db;
+use crate::db::transfer::{self, Door};
+use crate::error::{Error, Kind, Result};
+use crate::files;
+use crate::host::SiteAddress;
+use crate::moodle::identity::{self, Identity};
+use crate::moodle::{caches, code, version};
+use crate::registry::farm::now;
+use crate::snapshot::manifest::{Facts, Moodle};
+use crate::snapshot::shelf::require_fits;
+use crate::steps::blocking;
+use crate::tenant::Tenant;
+
+/// Moodle answers 503 with this page while it is there (lib/setup.php).
+const CLOSED: &str = "climaintenance.html";
+
+/// Takes a snapshot under an id that was chosen before, so that a repeated run goes on with its own.
+pub(crate) async fn take(ground: &mut Ground<'_>, id: &str, name: Option<&str>, step: &str) -> Result<()> {
+    let shelf = build::shelf(ground);
+    let quiet = build::is_quiet(ground.tenant, ground.control, ground.keyring).await?;
+    let Ground { control, keyring, tenant, steps, .. } = ground;
+    steps
+        .step(step, async || {
+            if shelf.open(id).is_ok() {
+                return Ok(());
+            }
+            let draft = shelf.begin(id)?;
+            let door = Door::of_tenant(tenant, &control.settings, keyring)?;
+            transfer::dump(&door, &draft.database_path()).await?;
+            let mut site = Db::open_tenant(tenant, &control.settings, keyring).await?;
+            let read =
+                async { Ok::<_, Error>((version::read(&mut site, now()).await?, version::plugins(&mut site).await?)) }
+                    .await;
+            site.close().await;
+            let (moodle, plugins) = read?;
+            let facts = Facts {
+                name: name.map(str::to_owned),
+                wwwroot: tenant.address.to_string(),
+                site: tenant.name.clone(),
+                made_at: now(),
+                moodle: Moodle {
+                    version: moodle.version.to_string(),
+                    release: moodle.release,
+                    branch: moodle.branch.to_string(),
+                },
+                plugins: plugins.into_iter().map(|(name, version)| (name, version.to_string())).collect(),
+                engine: tenant.database.engine.word().to_owned(),
+                prefix: tenant.prefix.as_str().to_owned(),
+                quiet,
+            };
+            let dataroot = PathBuf::from(&tenant.dataroot);
+            blocking(move || {
+                let mut draft = draft;
+                draft.take_files(&dataroot)?;
+                draft.seal(facts).map(drop)
+            })
+            .await
+        })
+        .await
+}
+
+/// Refuses, before anything is touched, what cannot be put in the tenant's place.
+pub(crate) fn check(control: &ControlSite, tenant: &Tenant, id: &str) -> Result<()> {
+    let manifest = build::shelf_of(control).open(id)?;
+    build::require_engine(tenant, &manifest.facts.engine)?;
+    if manifest.facts.prefix != tenant.prefix.as_str() {
+        let message = format!(
+            "the snapshot's tables begin with `{}`, the tenant's with `{}`",
+            manifest.facts.prefix, tenant.prefix
+        );
+        return Err(Error::new(Kind::SnapshotUnfit, message).hint("make a new tenant of it with that `vdbprefix`"));
+    }
+    if control.dirroot.is_empty() {
+        return Ok(());
+    }
+    require_fits(&manifest, &code::Code::read(control.dirroot.as_ref())?)
+}
+
+/// Puts a snapshot in the tenant's place. `safety` is the id of the snapshot that is taken of what is there.
+pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&str>) -> Result<()> {
+    check(ground.control, ground.tenant, id)?;
+    let shelf = build::shelf(ground);
+    let wwwroot = SiteAddress::parse(&shelf.open(id)?.facts.wwwroot).ok();
+    let (verified, wanted) = (build::shelf(ground), id.to_owned());
+    ground.steps.step("verified", async || blocking(move || verified.verify(&wanted).map(drop)).await).await?;
+    if let Some(safety) = safety {
+        take(ground, safety, None, "safety").await?;
+    }
+    let Ground { control, keyring, db, tenant, steps } = ground;
+    let dataroot = PathBuf::from(&tenant.dataroot);
+    steps.step("closed", async || close(&dataroot)).await?;
+    steps
+        .step("contents", async || {
+            let file = shelf.database_of(id)?;
+            build::empty(db, tenant, control, keyring).await?;
+            transfer::load(&Door::of_tenant(tenant, &control.settings, keyring)?, &file).await
+        })
+        .await?;
+    let label = format!("{}-before-{}", tenant.id, safety.unwrap_or(id));
+    let old = files::place_aside(&dataroot, &label)?;
+    let whole = dataroot.clone();
+    steps.step("aside", async || blocking(move || files::move_aside(&whole, &label).map(drop)).await).await?;
+    steps
+        .step("files", async || {
+            let (id, dataroot) = (id.to_owned(), dataroot.clone());
+            blocking(move || {
+                // A killed run may have unpacked half of it.
+                if !dataroot.is_dir() {
+                    files::make_folder(&dataroot)?;
+                }
+                close(&dataroot)?;
+                shelf.unpack_files(&id, &dataroot).map(drop)
+            })
+            .await
+        })
+        .await?;
+    steps
+        .step("identity", async || {
+            let mut site = Db::open_tenant(tenant, &control.settings, keyring).await?;
+            let done = settle(&mut site, &dataroot, &tenant.address, wwwroot).await;
+            site.close().await;
+            done
+        })
+        .await?;
+    steps
+        .step("opened", async || {
+            let page = dataroot.join(CLOSED);
+            match std::fs::remove_file(&page) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(unwritten(&page, e)),
+                _ => Ok(()),
+            }?;
+            blocking(move || files::remove(&old)).await
+        })
+        .await
+}
+
+/// The same site at the same address keeps who it is; another one becomes this one.
+async fn settle(site: &mut Db, dataroot: &Path, own: &SiteAddress, from: Option<SiteAddress>) -> Result<()> {
+    if from.as_ref().is_none_or(|from| from == own) {
+        let mut rows = site.begin().await?;
+        rows.execute("DELETE FROM {sessions}", &[]).await?;
+        caches::raise_revisions(&mut rows, now()).await?;
+        rows.commit().await?;
+        return caches::purge(dataroot, caches::CACHES);
+    }
+    let identity = Identity { rewrite_from: from, ..Identity::at(own.clone()) };
+    identity::reset(site, dataroot, &identity).await.map(drop)
+}
+
+fn close(dataroot: &Path) -> Result<()> {
+    let page = dataroot.join(CLOSED);
+    let text =
+        "<!DOCTYPE html><title>503</title><p>This site is being restored. Ce site est en cours de restauration.</p>";
+    std::fs::write(&page, text).map_err(|e| unwritten(&page, e))
+}
+
+fn unwritten(path: &Path, e: std::io::Error) -> Error {
+    Error::new(Kind::FilesFailed, format!("`{}` cannot be written", path.display())).because(e)
+}

@@ -1,0 +1,68 @@
+//! Puts a snapshot in a tenant’s place; what is there is put away first, by a snapshot of its own.
+
+use serde_json::{Value, json};
+
+use super::contract::{Change, Meta, Operation, Work};
+use crate::error::{Error, Kind, Result};
+use crate::lifecycle::{build, snapshots};
+use crate::parameter::{Param, Type};
+use crate::registry::farm::now;
+use crate::snapshot::shelf::new_id;
+use crate::steps::Doing;
+use crate::tenant::State;
+
+/// Puts a snapshot in a tenant’s place; what is there is put away first, by a snapshot of its own.
+pub(super) struct RestoreTenant;
+
+static META: Meta = Meta {
+    name: "restore_tenant",
+    parameters: &[Param { name: "snapshot", kind: Type::Text, required: true, default: None }],
+    dangerous: true,
+    idempotent: true,
+    undoable: true,
+    reads_only: false,
+    publishes: false,
+    makes: false,
+};
+
+impl Operation for RestoreTenant {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
+        Box::pin(async move { plan(work) })
+    }
+
+    fn apply<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let (before, after) = ends(changes)?;
+            snapshots::restore(&mut work.ground()?, after, Some(before)).await
+        })
+    }
+
+    fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let (before, _) = ends(changes)?;
+            snapshots::restore(&mut work.ground()?, before, None).await
+        })
+    }
+}
+
+/// A damaged, foreign or too new snapshot is refused here; all its files are verified before anything is touched.
+fn plan(work: &Work<'_>) -> Result<Vec<Change>> {
+    if matches!(work.tenant.state, State::Creating | State::Trashed | State::Broken) {
+        let message = format!("a tenant that is {} cannot be restored", work.tenant.state.word());
+        return Err(Error::new(Kind::StateRefused, message).of_tenant(work.tenant.address.to_string()));
+    }
+    let wanted = work.parameters.get("snapshot").and_then(Value::as_str).unwrap_or_default();
+    let manifest = build::shelf_of(work.control).open(wanted)?;
+    snapshots::check(work.control, work.tenant, &manifest.id)?;
+    let safety = new_id(work.tenant.address.host().as_str(), now());
+    Ok(vec![Change { what: "contents".into(), before: json!(safety), after: json!(manifest.id) }])
+}
+
+fn ends(changes: &[Change]) -> Result<(&str, &str)> {
+    let ends = changes.first().and_then(|change| Some((change.before.as_str()?, change.after.as_str()?)));
+    ends.ok_or_else(|| Error::new(Kind::Internal, "a restoration has no snapshot"))
+}
