@@ -22,13 +22,15 @@ use vmoodle_core::switch::Name;
 use vmoodle_core::tenant::Engine;
 use vmoodle_core::{Error, Kind, Result};
 
-use crate::cfg::Cfg;
+use crate::cfg::{Cfg, Switching};
 use crate::error::{codes, refused, thrown};
+use crate::kept::Kept;
+use crate::memory::OfRequest;
 use crate::names::Own;
-use crate::parameter::{Bytes, Entries};
+use crate::parameter::{Bytes, Entries, Facts};
 use crate::request::{self, Variables};
 use crate::settings::{append_raw, given};
-use crate::shape::{array, shared, to_map, value};
+use crate::shape::{array, to_map, value};
 
 /// The gate of a farm in this worker, and what it was made from.
 struct Opened {
@@ -36,6 +38,7 @@ struct Opened {
     control: ControlFacts,
     dataroot: String,
     gate: Gate,
+    kept: Kept,
 }
 
 /// What this request became.
@@ -126,7 +129,7 @@ pub(crate) fn shown() -> Vec<(String, String)> {
 /// Switches `$cfg` to the site that the request is for.
 #[php_function]
 #[php(name = "Vmoodle\\boot")]
-pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHashTable>>> {
+pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<Facts>> {
     forget_request();
     let mut cfg = Cfg::new(cfg);
     let own = cfg.read(Own::Vmoodle);
@@ -138,7 +141,7 @@ pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHa
     if is_under_test(&cfg, command_line) {
         return Ok(None);
     }
-    let validates = request::is_true("CACHE_DISABLE_ALL") || request::is_true("IGNORE_COMPONENT_CACHE");
+    let validates = request::is_true(Own::CacheDisableAll) || request::is_true(Own::IgnoreComponentCache);
     let named = if command_line { named_site() } else { None };
     let variables = if command_line { None } else { Some(Variables::of_request()) };
     let caller = match &variables {
@@ -146,16 +149,17 @@ pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHa
         None => Caller::CommandLine(named.as_deref()),
     };
     with_gate(&mut cfg, own.as_ref(), |opened, cfg| {
-        let booted = opened.gate.boot(&caller, validates, cfg).map_err(|refusal| refused(&refusal))?;
+        let mut switching = Switching::new(cfg, &mut opened.kept);
+        let booted = opened.gate.boot(&caller, validates, &mut switching).map_err(|refusal| refused(&refusal))?;
         if ExecutorGlobals::has_exception() {
             // `$CFG` is no plain object and refused a value: half switched, it is nobody's.
             return Ok(None);
         }
         if let Some(tenant) = booted {
-            let facts = value(crate::shape::facts(tenant, |text| cfg.made(text)));
-            let given = shared(&facts);
+            let facts = switching.facts(tenant);
+            let given = Facts(facts.shallow_clone());
             BOOTED.set(Some(Booted::Tenant(facts)));
-            return Ok(given);
+            return Ok(Some(given));
         }
         let site = control_site(cfg, opened);
         BOOTED.set(Some(Booted::Control(site.map(|site| Box::new(Console::new(site))))));
@@ -166,9 +170,9 @@ pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<ZBox<ZendHa
 /// The tenant of this request; null on the control site and before `boot`.
 #[php_function]
 #[php(name = "Vmoodle\\current")]
-pub(crate) fn vmoodle_current() -> Option<ZBox<ZendHashTable>> {
+pub(crate) fn vmoodle_current() -> Option<Facts> {
     match &*take(&BOOTED) {
-        Some(Booted::Tenant(facts)) => shared(facts),
+        Some(Booted::Tenant(facts)) => Some(Facts(facts.shallow_clone())),
         _ => None,
     }
 }
@@ -193,7 +197,7 @@ pub(crate) fn vmoodle_resolve(host: Bytes<'_>, server: Entries<'_>) -> PhpResult
         ("status", value(i64::from(outcome.status()))),
         ("key", value(key)),
         ("location", value(location)),
-        ("tenant", value(outcome.tenant().map(|tenant| crate::shape::facts(tenant, value)))),
+        ("tenant", value(outcome.tenant().map(|tenant| crate::shape::facts(tenant, &mut OfRequest)))),
     ]))
 }
 
@@ -268,13 +272,13 @@ fn open(cfg: &Cfg<'_>, own: Option<&Zval>, raw: Vec<u8>) -> Result<Opened> {
     };
     let dataroot = text(Name::Dataroot);
     let gate = Gate::new(control.clone(), Settings::new(given(own)?, &dataroot)?)?;
-    Ok(Opened { raw, control, dataroot, gate })
+    Ok(Opened { raw, control, dataroot, gate, kept: Kept::default() })
 }
 
 /// Moodle's own test runs bring their own database and files (lib/phpunit/bootstrap.php, lib/behat/lib.php).
 fn is_under_test(cfg: &Cfg<'_>, command_line: bool) -> bool {
     if command_line {
-        return ["PHPUNIT_TEST", "PHPUNIT_UTIL", "BEHAT_UTIL", "BEHAT_TEST"].into_iter().any(request::is_true);
+        return [Own::PhpunitTest, Own::PhpunitUtil, Own::BehatUtil, Own::BehatTest].into_iter().any(request::is_true);
     }
     let Some(behat) = cfg.read_text(Own::BehatWwwroot).and_then(|text| SiteAddress::parse(&text).ok()) else {
         return false;
@@ -288,10 +292,17 @@ fn is_under_test(cfg: &Cfg<'_>, command_line: bool) -> bool {
 /// The site that a command line names: `CLI_VMOODLE_OVERRIDE` before `VMOODLE_HOST`. The original's scripts set the
 /// constant to `true` for the control site.
 fn named_site() -> Option<Vec<u8>> {
-    if let Some(site) = request::constant("CLI_VMOODLE_OVERRIDE") {
+    if let Some(site) = request::constant(Own::CliOverride) {
         return if site.is_true() { None } else { Some(site.coerce_to_string().unwrap_or_default().into_bytes()) };
     }
     std::env::var_os("VMOODLE_HOST").map(std::ffi::OsString::into_vec)
+}
+
+/// The PHP that runs scripts: Moodle's setting, else the one of this installation; `PHP_BINARY` is php-fpm on the web.
+fn php_program(cfg: &Cfg<'_>) -> String {
+    let named = cfg.read_text(Own::Pathtophp).filter(|path| !path.is_empty());
+    let folder = || request::constant(Own::PhpBindir).and_then(|folder| folder.string());
+    named.or_else(|| folder().map(|folder| format!("{folder}/php"))).unwrap_or_else(|| "php".to_owned())
 }
 
 fn control_site(cfg: &Cfg<'_>, opened: &Opened) -> Result<ControlSite> {
@@ -320,6 +331,7 @@ fn control_site(cfg: &Cfg<'_>, opened: &Opened) -> Result<ControlSite> {
         address: SiteAddress::parse(&opened.control.wwwroot)?,
         dataroot: opened.dataroot.clone(),
         dirroot: opened.control.dirroot.clone().unwrap_or_default(),
+        php: php_program(cfg),
         settings: opened.gate.settings().clone(),
     })
 }

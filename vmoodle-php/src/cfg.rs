@@ -4,37 +4,24 @@ use std::ptr;
 
 use ext_php_rs::ffi::{BP_VAR_IS, zend_standard_class_def, zend_string};
 use ext_php_rs::types::{ZendHashTable, ZendObject, ZendStr, Zval};
-use vmoodle_core::index::SettingRef;
+use vmoodle_core::index::{Record, SettingRef};
 use vmoodle_core::switch::{Config, Name};
 
+use crate::kept::{Kept, Values, is_same};
+use crate::memory::OfRequest;
 use crate::names::Interned;
 use crate::shape;
 
 /// `$CFG`.
-pub(crate) struct Cfg<'a>(&'a mut ZendObject, [Option<Made>; SHARED]);
-
-/// How many texts of a switch are looked for again.
-const SHARED: usize = 2;
-
-/// A text that was made a PHP string, by its place in memory: the index does not move during a switch.
-struct Made {
-    place: *const str,
-    value: Zval,
-}
+pub(crate) struct Cfg<'a>(&'a mut ZendObject);
 
 impl<'a> Cfg<'a> {
     pub(crate) fn new(object: &'a mut ZendObject) -> Self {
-        Self(object, [const { None }; SHARED])
+        Self(object)
     }
 }
 
 impl Cfg<'_> {
-    /// A text as a PHP string: once more the one that [`Config::set`] made of it, where it did.
-    pub(crate) fn made(&self, text: &str) -> Zval {
-        let known = self.1.iter().flatten().find(|made| ptr::eq(made.place, text));
-        known.map_or_else(|| shape::value(text), |made| made.value.shallow_clone())
-    }
-
     /// A property that is set and not null.
     pub(crate) fn read(&self, name: impl Into<Interned>) -> Option<Zval> {
         self.read_raw(name.into()).filter(|value| !value.is_null())
@@ -90,6 +77,7 @@ impl Cfg<'_> {
         }
     }
 
+    #[cold]
     fn write_raw(&mut self, name: *mut zend_string, mut value: Zval) {
         // SAFETY: as for reading; the handler takes a reference of its own to the value, ours is dropped here.
         unsafe {
@@ -110,46 +98,71 @@ impl Cfg<'_> {
     }
 }
 
+#[cold]
+fn owned(value: &Zval) -> Option<String> {
+    value.str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
 fn bytes(value: &Zval) -> Option<&[u8]> {
     value.zend_str().map(ZendStr::as_bytes)
 }
 
-impl Config for Cfg<'_> {
-    fn text(&self, name: Name) -> Option<String> {
-        if let Some(table) = self.table() {
-            let text = Interned::from(name).find(table)?.str();
-            return text.filter(|text| !text.is_empty()).map(str::to_owned);
+/// `$CFG` while it is switched, with the values that are kept for the tenant.
+pub(crate) struct Switching<'s, 'c> {
+    cfg: &'s mut Cfg<'c>,
+    kept: Option<&'s mut Kept>,
+    values: Option<&'s mut Values>,
+}
+
+impl<'s, 'c> Switching<'s, 'c> {
+    pub(crate) fn new(cfg: &'s mut Cfg<'c>, kept: &'s mut Kept) -> Self {
+        Self { cfg, kept: Some(kept), values: None }
+    }
+
+    /// The public facts of the tenant that was switched to.
+    pub(crate) fn facts(self, tenant: Record<'_>) -> Zval {
+        match self.values {
+            Some(values) => values.facts(tenant),
+            None => shape::facts(tenant, &mut OfRequest),
         }
-        self.read_text(name).filter(|text| !text.is_empty())
+    }
+}
+
+impl Config for Switching<'_, '_> {
+    fn text(&self, name: Name) -> Option<String> {
+        match self.cfg.table() {
+            // Most of what is asked for is not there.
+            Some(table) => Interned::from(name).find(table).and_then(owned),
+            None => self.cfg.read_text(name).filter(|text| !text.is_empty()),
+        }
+    }
+
+    fn becomes(&mut self, tenant: Record<'_>, loads: u64) {
+        self.values = self.kept.take().and_then(|kept| kept.of(tenant.id(), loads));
     }
 
     fn set(&mut self, name: Name, value: SettingRef<'_>) {
-        let value = match (name, value) {
-            // These are set twice, and stand in the facts too.
-            (Name::Wwwroot | Name::SessionRedisPrefix, SettingRef::Text(text)) => {
-                let value = shape::value(text);
-                let made = Made { place: text, value: value.shallow_clone() };
-                self.1[usize::from(name == Name::Wwwroot)] = Some(made);
-                value
-            }
-            (Name::Vmoodleroot | Name::SessionMemcachedPrefix, SettingRef::Text(text)) => self.made(text),
-            (Name::Dbtype | Name::Dblibrary, SettingRef::Text(text)) => {
+        let value = match (value, self.values.as_deref_mut()) {
+            (SettingRef::Bool(truth), _) => shape::value(truth),
+            (SettingRef::Text(text), _) if matches!(name, Name::Dbtype | Name::Dblibrary) => {
                 Interned::word(text).unwrap_or_else(|| shape::value(text))
             }
-            (_, value) => shape::setting(value),
+            (SettingRef::Text(text), Some(values)) if is_same(name) => values.text(name, text),
+            (SettingRef::Map(options), Some(values)) if name == Name::Dboptions => values.dboptions(options),
+            (value, _) => shape::setting(value, &mut OfRequest),
         };
-        match self.table_mut() {
+        match self.cfg.table_mut() {
             Some(table) => Interned::from(name).put(table, value),
-            None => self.write_raw(Interned::from(name).as_ptr(), value),
+            None => self.cfg.write_raw(Interned::from(name).as_ptr(), value),
         }
     }
 
     fn set_named(&mut self, name: &str, value: SettingRef<'_>) {
         let mut name = ZendStr::new(name, false);
-        self.write_raw(&raw mut *name, shape::setting(value));
+        self.cfg.write_raw(&raw mut *name, shape::setting(value, &mut OfRequest));
     }
 
     fn unset(&mut self, name: Name) {
-        self.take_away(name);
+        self.cfg.take_away(name);
     }
 }

@@ -7,11 +7,12 @@ use ext_php_rs::prelude::*;
 use ext_php_rs::types::{ZendCallable, ZendHashTable, Zval};
 use ext_php_rs::zend::{ExecutorGlobals, bailout, try_catch};
 use serde_json::{Map, Value};
+use vmoodle_core::console::Console;
 use vmoodle_core::{Error, Kind};
 
 use crate::boot::with_console;
 use crate::error::thrown;
-use crate::parameter::Entries;
+use crate::parameter::{Bytes, Entries};
 use crate::shape::{list, map, plain, to_map, value};
 
 type Table = ZBox<ZendHashTable>;
@@ -131,6 +132,35 @@ pub(crate) fn vmoodle_job_undo(job: i64) -> PhpResult<i64> {
     with_console(|console| console.job_undo(job))
 }
 
+/// Reads and checks a file of nodes.
+#[php_function]
+#[php(name = "Vmoodle\\nodes", optional = "defaults", defaults(defaults = Entries::NONE))]
+pub(crate) fn vmoodle_nodes(contents: Bytes<'_>, defaults: Entries<'_>) -> PhpResult<Table> {
+    let defaults = defaults.0.map(given).transpose()?.unwrap_or_default();
+    with_console(|console| Ok(console.nodes(contents.0, &defaults))).map(|read| map(&read))
+}
+
+/// The snapshots.
+#[php_function]
+#[php(name = "Vmoodle\\snapshots")]
+pub(crate) fn vmoodle_snapshots() -> PhpResult<Table> {
+    with_console(Console::snapshots).map(|all| list(all.iter().map(|one| value(map(one)))))
+}
+
+/// Checks every octet of a snapshot.
+#[php_function]
+#[php(name = "Vmoodle\\snapshot_verify")]
+pub(crate) fn vmoodle_snapshot_verify(snapshot: &str) -> PhpResult<Table> {
+    with_console(|console| console.snapshot_verify(snapshot)).map(|one| map(&one))
+}
+
+/// Deletes a snapshot.
+#[php_function]
+#[php(name = "Vmoodle\\snapshot_delete")]
+pub(crate) fn vmoodle_snapshot_delete(snapshot: &str) -> PhpResult<Table> {
+    with_console(|console| console.snapshot_delete(snapshot)).map(|one| map(&one))
+}
+
 pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     module
         .function(wrap_function!(vmoodle_operations))
@@ -142,4 +172,8 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_job_cancel))
         .function(wrap_function!(vmoodle_job_retry))
         .function(wrap_function!(vmoodle_job_undo))
+        .function(wrap_function!(vmoodle_nodes))
+        .function(wrap_function!(vmoodle_snapshots))
+        .function(wrap_function!(vmoodle_snapshot_verify))
+        .function(wrap_function!(vmoodle_snapshot_delete))
 }

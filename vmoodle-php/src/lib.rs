@@ -1,7 +1,7 @@
 //! The PHP extension `vmoodle`: plain functions in the namespace `Vmoodle`, each a few lines over `vmoodle-core`.
 //!
 //! What lives how long: names and INI entries for the process (`settings`, `names`); one gate per farm for the
-//! worker (`boot`); the booted site for the request. Nothing is opened and no thread is started before PHP-FPM forks.
+//! worker (`boot`), with the values that its tenants set (`kept`); the booted site for the request. Nothing is opened and no thread is started before PHP-FPM forks.
 // The binding talks to Zend's C API; `php_module` makes an entry point without a doc comment.
 #![allow(unsafe_code, missing_docs)]
 // `php_function` repeats the parameters' types without their lifetimes.
@@ -11,6 +11,8 @@ mod boot;
 mod cfg;
 mod error;
 mod jobs;
+mod kept;
+mod memory;
 mod names;
 mod parameter;
 mod request;
@@ -39,6 +41,12 @@ extern "C" fn request_shutdown(_type: i32, _module: i32) -> i32 {
     if catch_unwind(boot::forget_request).is_ok() { 0 } else { -1 }
 }
 
+/// Runs when all values of a request are gone.
+unsafe extern "C" fn request_over() -> i32 {
+    memory::request_is_over();
+    0
+}
+
 /// The table of `phpinfo()`: settings that are no secret, and the index as this process sees it.
 extern "C" fn info(_module: *mut ModuleEntry) {
     let _ = catch_unwind(|| {
@@ -60,5 +68,6 @@ extern "C" fn info(_module: *mut ModuleEntry) {
 #[php(startup = "startup")]
 pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     let module = module.name("vmoodle").info_function(info).request_shutdown_function(request_shutdown);
+    let module = module.post_deactivate_function(request_over);
     jobs::register(tenants::register(boot::register(module)))
 }

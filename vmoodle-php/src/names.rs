@@ -19,7 +19,7 @@ unsafe impl Sync for Interned {}
 
 macro_rules! names {
     ($($variant:ident = $text:literal,)*) => {
-        /// Names other than those of the switch: of `$_SERVER`, of `$CFG`, of the facts.
+        /// Names other than those of the switch: of `$_SERVER`, of `$CFG`, of the facts, of constants.
         #[derive(Clone, Copy)]
         pub(crate) enum Own { $($variant,)* }
 
@@ -31,9 +31,12 @@ names! {
     HttpHost = "HTTP_HOST", ServerName = "SERVER_NAME", ServerPort = "SERVER_PORT", RequestUri = "REQUEST_URI",
     RequestMethod = "REQUEST_METHOD", RemoteAddr = "REMOTE_ADDR", ForwardedHost = "HTTP_X_FORWARDED_HOST",
     ForwardedPort = "HTTP_X_FORWARDED_PORT", Server = "_SERVER",
-    Vmoodle = "vmoodle", Dirroot = "dirroot", BehatWwwroot = "behat_wwwroot",
+    Vmoodle = "vmoodle", Dirroot = "dirroot", BehatWwwroot = "behat_wwwroot", Pathtophp = "pathtophp", PhpBindir = "PHP_BINDIR",
     Id = "id", FactName = "name", Shortname = "shortname", Wwwroot = "wwwroot", Key = "key", State = "state",
     Mnet = "mnet", Tags = "tags", Cacheprefix = "cacheprefix", Generation = "generation",
+    CacheDisableAll = "CACHE_DISABLE_ALL", IgnoreComponentCache = "IGNORE_COMPONENT_CACHE",
+    PhpunitTest = "PHPUNIT_TEST", PhpunitUtil = "PHPUNIT_UTIL", BehatUtil = "BEHAT_UTIL", BehatTest = "BEHAT_TEST",
+    CliOverride = "CLI_VMOODLE_OVERRIDE",
 }
 
 /// Words that are values in every request.

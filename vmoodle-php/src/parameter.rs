@@ -1,6 +1,7 @@
-//! Parameters as PHP's own functions declare them.
+//! Parameters and results as PHP's own functions declare them.
 
-use ext_php_rs::convert::{FromZval, StubLiteral};
+use ext_php_rs::convert::{FromZval, IntoZval, StubLiteral};
+use ext_php_rs::error::Result;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 
@@ -36,5 +37,18 @@ impl<'a> FromZval<'a> for Entries<'a> {
 impl StubLiteral for Entries<'_> {
     fn stub_literal(&self) -> String {
         "[]".to_owned()
+    }
+}
+
+/// A tenant's facts, an array.
+pub(crate) struct Facts(pub(crate) Zval);
+
+impl IntoZval for Facts {
+    const TYPE: DataType = DataType::Array;
+    const NULLABLE: bool = false;
+
+    fn set_zval(self, zval: &mut Zval, _persistent: bool) -> Result<()> {
+        *zval = self.0;
+        Ok(())
     }
 }

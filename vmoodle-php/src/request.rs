@@ -1,9 +1,8 @@
 //! The request as PHP knows it: `$_SERVER`, the SAPI, constants.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_void};
 
-use ext_php_rs::alloc::efree;
-use ext_php_rs::ffi::{ext_php_rs_executor_globals, ext_php_rs_sapi_module, zend_is_auto_global};
+use ext_php_rs::ffi::{ext_php_rs_executor_globals, ext_php_rs_sapi_module, zend_is_auto_global, zend_string};
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use vmoodle_core::resolve::RequestFacts;
 
@@ -11,9 +10,7 @@ use crate::names::{Interned, Own};
 
 unsafe extern "C" {
     /// `Zend/zend_constants.c`: the value of a constant, or null where there is none.
-    fn zend_get_constant_str(name: *const c_char, length: usize) -> *mut c_void;
-    /// `main/SAPI.c`: a variable of the request as the web server gave it, for the caller to free; or null.
-    fn sapi_getenv(name: *const c_char, length: usize) -> *mut c_char;
+    fn zend_get_constant(name: *mut zend_string) -> *mut c_void;
 }
 
 /// The variables a decision needs, in the order of [`Variables::facts`].
@@ -36,24 +33,7 @@ pub(crate) enum Variables {
     /// `$_SERVER`, with what the script wrote into it.
     Server(&'static ZendHashTable),
     /// The web server's own.
-    Environment([Option<Given>; VARIABLES.len()]),
-}
-
-/// A variable as the engine allocated it for us.
-pub(crate) struct Given(*mut c_char);
-
-impl Given {
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: a string of the engine, ended by a zero byte and ours alone.
-        unsafe { CStr::from_ptr(self.0) }.to_bytes()
-    }
-}
-
-impl Drop for Given {
-    fn drop(&mut self) {
-        // SAFETY: the engine allocated it for us, and it is freed once.
-        unsafe { efree(self.0.cast()) };
-    }
+    Environment([Option<&'static [u8]>; VARIABLES.len()]),
 }
 
 impl Variables {
@@ -71,7 +51,7 @@ impl Variables {
             Self::Server(server) => facts(server),
             Self::Environment(values) => {
                 let [host, server_name, server_port, uri, method, remote_addr, forwarded_host, forwarded_port] =
-                    values.each_ref().map(|value| value.as_ref().map(Given::bytes));
+                    *values;
                 RequestFacts {
                     host,
                     server_name,
@@ -89,20 +69,25 @@ impl Variables {
 
 /// The variables that a decision can depend on: without a forwarded host nobody asks who forwarded it, and with a host
 /// nobody asks for the server's own name (`Rules::requested_key` of the core).
-fn asked() -> [Option<Given>; VARIABLES.len()] {
+fn asked() -> [Option<&'static [u8]>; VARIABLES.len()] {
     let ask = |place: usize| environment(VARIABLES[place].1);
-    let given = |value: &Option<Given>| value.as_ref().is_some_and(|value| !value.bytes().is_empty());
+    let given = |value: Option<&[u8]>| value.is_some_and(|value| !value.is_empty());
     let (host, forwarded) = (ask(0), ask(6));
-    let (named, proxied) = (given(&host), given(&forwarded));
+    let (named, proxied) = (given(host), given(forwarded));
     let [server_name, server_port] = [1, 2].map(|place| if named { None } else { ask(place) });
     let [remote_addr, forwarded_port] = [5, 7].map(|place| if proxied { ask(place) } else { None });
     [host, server_name, server_port, ask(3), ask(4), remote_addr, forwarded, forwarded_port]
 }
 
-fn environment(name: &'static CStr) -> Option<Given> {
-    // SAFETY: the name ends with a zero byte and the length is its own.
-    let value = unsafe { sapi_getenv(name.as_ptr(), name.count_bytes()) };
-    (!value.is_null()).then_some(Given(value))
+/// A variable as php-fpm holds it: `sapi_getenv` would copy it twice, once for input filters, and have us free it.
+fn environment(name: &'static CStr) -> Option<&'static [u8]> {
+    // SAFETY: the name ends with a zero byte and the length is its own. What comes back is null or a string that ends
+    // with a zero byte and belongs to the request (`main/fastcgi.c`, `fcgi_hash`): it stays until the next request, even
+    // after `fastcgi_finish_request()`, and no reference to it is kept beyond one call.
+    unsafe {
+        let value = (*ext_php_rs_sapi_module()).getenv?(name.as_ptr(), name.count_bytes());
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes())
+    }
 }
 
 fn sapi_name() -> &'static [u8] {
@@ -119,14 +104,13 @@ pub(crate) fn is_command_line() -> bool {
 }
 
 /// The value of a constant, where it is defined.
-pub(crate) fn constant(name: &str) -> Option<Zval> {
-    // SAFETY: a global constant's name without namespace is looked up by pointer and length; the value belongs to the
-    // engine and is copied at once.
-    unsafe { zend_get_constant_str(name.as_ptr().cast(), name.len()).cast::<Zval>().as_ref().map(Zval::shallow_clone) }
+pub(crate) fn constant(name: Own) -> Option<Zval> {
+    // SAFETY: the name is a string of the engine; the value belongs to the engine and is copied at once.
+    unsafe { zend_get_constant(Interned::from(name).as_ptr()).cast::<Zval>().as_ref().map(Zval::shallow_clone) }
 }
 
 /// Whether a constant is defined and true.
-pub(crate) fn is_true(name: &str) -> bool {
+pub(crate) fn is_true(name: Own) -> bool {
     constant(name).is_some_and(|value| value.coerce_to_bool())
 }
 

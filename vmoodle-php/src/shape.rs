@@ -1,14 +1,13 @@
 //! Core values to PHP values and back; the only file that builds arrays.
 
-use std::ptr;
-
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::convert::IntoZval;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use serde_json::{Map, Number, Value};
-use vmoodle_core::index::{Record, SettingRef};
+use vmoodle_core::index::{Record, SettingMap, SettingRef};
 use vmoodle_core::{Error, Kind, Result};
 
+use crate::memory::Memory;
 use crate::names::{Interned, Own};
 
 /// How deep PHP arrays may be nested.
@@ -29,58 +28,54 @@ pub(crate) fn value(of: impl IntoZval) -> Zval {
     of.into_zval(false).unwrap_or_else(|_| Zval::null())
 }
 
-/// What the public may know of a tenant: the array that `boot` and `current` give.
-///
-/// Its keys are the same in every request, so they are made once per process; `text` makes the texts.
-pub(crate) fn facts<'t>(tenant: Record<'t>, text: impl Fn(&'t str) -> Zval) -> ZBox<ZendHashTable> {
-    let mut facts = ZendHashTable::with_capacity(10);
-    let mut put = |name: Own, value: Zval| Interned::from(name).put(&mut facts, value);
-    put(Own::Id, value(i64::from(tenant.id().0)));
-    put(Own::FactName, text(tenant.name()));
-    put(Own::Shortname, text(tenant.shortname()));
-    put(Own::Wwwroot, text(tenant.wwwroot()));
-    put(Own::Key, text(tenant.key()));
-    put(Own::State, Interned::word(tenant.state().word()).unwrap_or_else(|| value(tenant.state().word())));
-    put(Own::Mnet, value(i64::from(tenant.mnet())));
-    put(Own::Tags, value(list(tenant.tags().map(value))));
-    put(Own::Cacheprefix, text(tenant.own_prefix()));
-    put(Own::Generation, value(i64::try_from(tenant.generation()).unwrap_or(i64::MAX)));
-    facts
-}
-
-/// The array in a value once more, shared and not copied: PHP parts it from ours when somebody writes to it.
-pub(crate) fn shared(value: &Zval) -> Option<ZBox<ZendHashTable>> {
-    let table = ptr::from_ref(value.array()?).cast_mut();
-    // SAFETY: the table is alive and counted; the new box owns the reference that is added here.
-    unsafe {
-        (*table).gc.refcount += 1;
-        Some(ZBox::from_raw(table))
-    }
+/// What the public may know of a tenant: the array that `boot` and `current` give. Its keys are made once per process.
+pub(crate) fn facts<M: Memory>(tenant: Record<'_>, memory: &mut M) -> Zval {
+    memory.array(10, |memory, facts| {
+        let mut put = |name: Own, value: Zval| Interned::from(name).put(facts, value);
+        put(Own::Id, value(i64::from(tenant.id().0)));
+        put(Own::FactName, memory.text(tenant.name()));
+        put(Own::Shortname, memory.text(tenant.shortname()));
+        put(Own::Wwwroot, memory.text(tenant.wwwroot()));
+        put(Own::Key, memory.text(tenant.key()));
+        let state = tenant.state().word();
+        put(Own::State, Interned::word(state).unwrap_or_else(|| memory.text(state)));
+        put(Own::Mnet, value(i64::from(tenant.mnet())));
+        let tags = memory.array(tenant.tags().count(), |memory, tags| {
+            for tag in tenant.tags() {
+                let _ = tags.push(memory.text(tag));
+            }
+        });
+        put(Own::Tags, tags);
+        put(Own::Cacheprefix, memory.text(tenant.own_prefix()));
+        put(Own::Generation, value(i64::try_from(tenant.generation()).unwrap_or(i64::MAX)));
+    })
 }
 
 /// A setting of the index as a PHP value.
-pub(crate) fn setting(setting: SettingRef<'_>) -> Zval {
+pub(crate) fn setting<M: Memory>(setting: SettingRef<'_>, memory: &mut M) -> Zval {
     match setting {
         SettingRef::Null => Zval::null(),
         SettingRef::Bool(b) => value(b),
         SettingRef::Int(i) => value(i),
         SettingRef::Float(f) => value(f),
-        SettingRef::Text(text) => value(text),
-        SettingRef::List(list) => {
-            let mut table = ZendHashTable::new();
+        SettingRef::Text(text) => memory.text(text),
+        SettingRef::List(list) => memory.array(list.iter().len(), |memory, table| {
             for one in list.iter() {
-                let _ = table.push(self::setting(one));
+                let _ = table.push(self::setting(one, memory));
             }
-            value(table)
-        }
-        SettingRef::Map(map) => {
-            let mut table = ZendHashTable::with_capacity(u32::try_from(map.iter().len()).unwrap_or_default());
-            for (name, one) in map.iter() {
-                let _ = table.insert(name, self::setting(one));
-            }
-            value(table)
-        }
+        }),
+        SettingRef::Map(map) => settings(map, memory),
     }
+}
+
+/// A map of settings as a PHP array.
+pub(crate) fn settings<M: Memory>(map: SettingMap<'_>, memory: &mut M) -> Zval {
+    memory.array(map.iter().len(), |memory, table| {
+        for (name, one) in map.iter() {
+            let one = setting(one, memory);
+            memory.put(table, name, one);
+        }
+    })
 }
 
 /// A plain value of the core as a PHP value.

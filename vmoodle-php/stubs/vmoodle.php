@@ -410,6 +410,11 @@ function job_run(int $job, ?callable $progress = null): array {}
 /**
  * One job with its `counts` and `items`; secrets are masked.
  *
+ * The `errorcode` of an item that failed is a reason as `getReason()` gives it, those of the registry included, or one that
+ * only work on a tenant ends with: `state_refused`, `not_empty`, `server_unreachable`, `server_refused`, `program_missing`,
+ * `tenant_unreachable`, `database_busy`, `transfer_failed`, `no_moodle`, `moodle_unfit`, `config_unreadable`, `files_failed`,
+ * `script_failed`, `snapshot_unfit`, `nodes_invalid`, `job_cancelled`, `lease_lost`.
+ *
  * @return array<string, mixed>
  * @throws NotFoundException `job_not_found`
  */
@@ -449,6 +454,42 @@ function job_retry(int $job): int {}
  * @throws ConflictException `job_refused`
  */
 function job_undo(int $job): int {}
+
+/**
+ * Reads a file of nodes (the original's CSV, or JSON) and checks it whole; nothing is touched.
+ *
+ * @param string $contents the file, in UTF-8
+ * @param array<string, mixed> $defaults columns of the registry where a line says nothing
+ * @return array{nodes: list<array<string, mixed>>, faults: list<array{line: int, column: string, message: string}>} the nodes as
+ *     the operation `create_tenant` takes them; `vdbpass` is in clear
+ */
+function nodes(string $contents, array $defaults = []): array {}
+
+/**
+ * The farm's snapshots, the oldest first.
+ *
+ * @return list<array<string, mixed>> facts of each, or its `problem`
+ */
+function snapshots(): array {}
+
+/**
+ * Checks every octet of a snapshot against what its manifest says.
+ *
+ * @param string $snapshot its number, or a template's name
+ * @return array<string, mixed> the snapshot
+ * @throws InvalidException `snapshot_damaged`
+ * @throws NotFoundException `snapshot_not_found`
+ */
+function snapshot_verify(string $snapshot): array {}
+
+/**
+ * Deletes a snapshot, and the files that no other one holds.
+ *
+ * @param string $snapshot its number, or a template's name
+ * @return array<string, mixed> the snapshot as it was
+ * @throws NotFoundException `snapshot_not_found`
+ */
+function snapshot_delete(string $snapshot): array {}
 
 /**
  * Whatever goes wrong. The message is for operators: it names no password, and hosts in it are escaped.
