@@ -419,6 +419,46 @@ final class bridge {
     }
 
     /**
+     * Reads a file of nodes and checks it whole.
+     *
+     * @param string $contents CSV or JSON
+     * @param array $defaults columns of the registry where a line says nothing
+     * @return array nodes, and faults with line, column and message
+     */
+    public static function nodes(string $contents, array $defaults = []): array {
+        return self::call(static fn() => \Vmoodle\nodes($contents, $defaults));
+    }
+
+    /**
+     * The farm's snapshots, the oldest first.
+     *
+     * @return array list of facts, or of a problem
+     */
+    public static function snapshots(): array {
+        return self::call(static fn() => \Vmoodle\snapshots());
+    }
+
+    /**
+     * Checks every octet of a snapshot.
+     *
+     * @param string $snapshot its number, or a template's name
+     * @return array the snapshot
+     */
+    public static function snapshot_verify(string $snapshot): array {
+        return self::call(static fn() => \Vmoodle\snapshot_verify($snapshot));
+    }
+
+    /**
+     * Deletes a snapshot.
+     *
+     * @param string $snapshot its number, or a template's name
+     * @return array the snapshot as it was
+     */
+    public static function snapshot_delete(string $snapshot): array {
+        return self::call(static fn() => \Vmoodle\snapshot_delete($snapshot));
+    }
+
+    /**
      * Every error that the extension knows.
      *
      * @return array blame, retryable and exception by stable code

@@ -1,0 +1,93 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+namespace local_vmoodle\local;
+
+use local_vmoodle\bridge;
+
+/**
+ * Snapshots from the command line: the script cli/snapshot.php.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+final class snapshot_commands {
+    /** @var string[] columns of the list. */
+    private const COLUMNS = ['id', 'name', 'wwwroot', 'release', 'octets'];
+
+    /**
+     * Takes snapshots of the chosen tenants, or does what else is asked for.
+     *
+     * @param cli $cli its options
+     * @return int exit code
+     */
+    public static function main(cli $cli): int {
+        if ($cli->option('verify') !== null) {
+            $snapshot = bridge::snapshot_verify($cli->option('verify'));
+            return self::say($cli, 'snapshotsound', $snapshot);
+        }
+        if ($cli->option('delete') !== null) {
+            $snapshot = bridge::snapshot_delete($cli->option('delete'));
+            return self::say($cli, 'snapshotdeleted', $snapshot);
+        }
+        $targets = $cli->targets();
+        if (!$targets || $cli->option('list')) {
+            return self::list($cli);
+        }
+        $name = (string)$cli->option('name');
+        return job_commands::submit($cli, 'snapshot_tenant', $name === '' ? [] : ['name' => $name], $targets);
+    }
+
+    /**
+     * Lists the snapshots.
+     *
+     * @param cli $cli option json
+     * @return int exit code, PARTLY where one cannot be read
+     */
+    private static function list(cli $cli): int {
+        $snapshots = bridge::snapshots();
+        $cli->result($snapshots, static function (array $snapshots): void {
+            $headings = [];
+            foreach (self::COLUMNS as $column) {
+                $headings[$column] = get_string('snapshotcolumn_' . $column, 'local_vmoodle');
+            }
+            $sound = array_filter($snapshots, static fn(array $snapshot): bool => $snapshot['problem'] === null);
+            cli::table($headings, array_map(static function (array $snapshot): array {
+                $snapshot['release'] = $snapshot['moodle']['release'];
+                $snapshot['octets'] = display_size($snapshot['octets'] + $snapshot['database']['octets']);
+                return $snapshot;
+            }, $sound));
+            foreach (array_filter(array_column($snapshots, 'problem')) as $problem) {
+                cli::note(get_string('cliwarning', 'local_vmoodle', $problem));
+            }
+        });
+        return array_filter(array_column($snapshots, 'problem')) ? cli::PARTLY : cli::DONE;
+    }
+
+    /**
+     * Prints that something was done.
+     *
+     * @param cli $cli option json
+     * @param string $string key of the sentence
+     * @param array $snapshot what it was done to
+     * @return int exit code
+     */
+    private static function say(cli $cli, string $string, array $snapshot): int {
+        $cli->result($snapshot, static fn() => cli::line(get_string($string, 'local_vmoodle', $snapshot['id'])));
+        return cli::DONE;
+    }
+}
