@@ -1,0 +1,104 @@
+//! A Moodle on a server of its own, its administrator, and the place for its clones.
+
+use serde_json::Map;
+use support::database::{Database, Engine};
+use support::moodle;
+use vmoodle_core::console::{ControlDatabase, ControlSite};
+use vmoodle_core::db::admin::ServerAdmin;
+use vmoodle_core::db::transfer::Door;
+use vmoodle_core::host::SiteAddress;
+use vmoodle_core::ident::{AccountName, DbName, Prefix};
+use vmoodle_core::secret::Secret;
+use vmoodle_core::settings::{Given, Settings};
+
+/// What is cloned, by whom and where to.
+pub(crate) struct Site {
+    pub(crate) source: Database,
+    pub(crate) target: Database,
+    pub(crate) account: AccountName,
+    pub(crate) admin: ServerAdmin,
+    pub(crate) source_door: Door,
+    pub(crate) target_door: Door,
+}
+
+impl Site {
+    /// A fresh Moodle with so many rows of log; `None` (said on stderr) where the engine is not installed.
+    pub(crate) fn new(engine: Engine, log_rows: u32) -> Option<Self> {
+        let source = Database::shared(engine, "clone_source")?;
+        let control = Database::shared(engine, "clone_control")?;
+        let target = Database { name: "clone_target".to_owned(), ..source.clone() };
+        moodle::fill(&source, "Source");
+        source.run(&log(engine, log_rows));
+        let admin = ServerAdmin::of_control(&site_of(&control)).expect("an administrator");
+        let [owner, account] = ["clone_owner", "clone_account"].map(|name| AccountName::parse(name).expect("a name"));
+        wait(async {
+            for account in [&owner, &account] {
+                admin.create_account(account, &Secret::random()).await.expect("an account");
+            }
+            // As a tenant's is: every object changes its owner with the clone.
+            admin.grant(&Self::name(&source), &owner).await.expect("rights");
+        });
+        let door = |database: &Database| Door::of_control(&site_of(database)).expect("a door");
+        let (source_door, target_door) = (door(&source), door(&target));
+        Some(Self { source, target, account, admin, source_door, target_door })
+    }
+
+    pub(crate) fn name(database: &Database) -> DbName {
+        DbName::parse(&database.name).expect("a name")
+    }
+
+    /// Takes the last clone away.
+    pub(crate) fn drop_target(&self) {
+        wait(self.admin.drop_database(&Self::name(&self.target))).expect("a drop");
+    }
+
+    /// An empty place for a clone.
+    pub(crate) fn make_target(&self) {
+        self.drop_target();
+        wait(self.admin.create_database(&Self::name(&self.target))).expect("an empty database");
+    }
+}
+
+pub(crate) fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+}
+
+fn log(engine: Engine, rows: u32) -> String {
+    let numbers = match engine {
+        Engine::MariaDb => format!("(SELECT seq AS n FROM seq_1_to_{rows}) AS numbers"),
+        Engine::Postgres => format!("generate_series(1, {rows}) AS n"),
+    };
+    if rows == 0 {
+        return "SELECT 1".to_owned();
+    }
+    format!(
+        "INSERT INTO mdl_logstore_standard_log (eventname, component, action, target, objecttable, objectid, crud,
+           edulevel, contextid, contextlevel, contextinstanceid, userid, courseid, other, timecreated, origin, ip)
+         SELECT '\\\\core\\\\event\\\\course_viewed', 'core', 'viewed', 'course', 'course', n, 'r', 2, n % 5000, 50, n % 700,
+           n % 3000, n % 700, CONCAT('{{\"section\":', n % 12, '}}'), 1700000000 + n, 'web', CONCAT('10.0.', n % 250, '.', n % 200)
+         FROM {numbers}"
+    )
+}
+
+/// A control site that is in this database: who administers the server, and how it is reached.
+fn site_of(database: &Database) -> ControlSite {
+    let tcp = database.engine == Engine::Postgres;
+    ControlSite {
+        database: ControlDatabase {
+            engine: vmoodle_core::tenant::Engine::parse(database.engine.dbtype()).expect("an engine"),
+            host: "localhost".into(),
+            port: tcp.then_some(database.port),
+            socket: Some(database.socket.display().to_string()),
+            database: Site::name(database),
+            user: database.user().into(),
+            password: Secret::new(database.password()),
+            options: Map::new(),
+        },
+        prefix: Prefix::parse("mdl_").expect("a prefix"),
+        address: SiteAddress::parse("https://farm.example.org").expect("an address"),
+        settings: Settings::new(Given::default(), "/nowhere").expect("settings"),
+        dataroot: "/nowhere".to_owned(),
+        dirroot: String::new(),
+        php: "php".into(),
+    }
+}
