@@ -102,7 +102,9 @@ impl Report {
 
 impl Drop for Report {
     fn drop(&mut self) {
-        let Some(folder) = std::env::var_os("VMOODLE_RUN").map(PathBuf::from) else { return };
+        // Cargo runs a bench in its package's folder: the path is meant from the project's root.
+        let given = std::env::var_os("VMOODLE_RUN").map(PathBuf::from);
+        let Some(folder) = given.map(|folder| support::root::workspace().join(folder)) else { return };
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let _ = writeln!(self.summary, "\nLoad at the end: {}", load.trim());
         let written = std::fs::create_dir_all(&folder)

@@ -72,7 +72,8 @@ pub(super) async fn plan(
         plans.push(match answer {
             Answer::Granted(granted) => {
                 let (tenant, parameters) = (&granted.tenant, &granted.parameters);
-                let mut work = Work { control, keyring, db: session.db(), tenant, parameters, steps: None };
+                let mut work =
+                    Work { control, keyring, db: session.db(), tenant, parameters, steps: None, stale: Vec::new() };
                 match operation.plan(&mut work).await {
                     Ok(changes) => json!({ "tenant": tenant.address.to_string(), "changes": changes }),
                     Err(error) => unplanned(&tenant.address.to_string(), &error),

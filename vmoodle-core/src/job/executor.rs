@@ -15,6 +15,7 @@ use super::state::{CANCELLED, DONE, FAILED, QUEUED, SKIPPED};
 use crate::control::ControlSite;
 use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
+use crate::moodle::caches::Caches;
 use crate::operation::contract::{Change, Operation, Work};
 use crate::registry::farm::now;
 use crate::registry::row;
@@ -28,6 +29,9 @@ const PER_SERVER: usize = 4;
 
 /// How often what is done becomes visible while the job goes on.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a request that read before the commit may still fill the cache with it.
+const DROPPED_AGAIN: Duration = Duration::from_millis(60);
 
 /// What a run works with.
 pub(super) struct Run {
@@ -49,6 +53,7 @@ struct Shared {
     began: Instant,
     /// New passwords by address: told once, kept nowhere.
     told: RefCell<Map<String, Value>>,
+    caches: Caches,
 }
 
 impl Shared {
@@ -83,6 +88,7 @@ pub(super) async fn run(
         failed: Cell::new(0),
         began: Instant::now(),
         told: RefCell::default(),
+        caches: Caches::default(),
     });
     let local = LocalSet::new();
     let heart = local.spawn_local(beat(shared.clone()));
@@ -225,8 +231,15 @@ async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
     let tenant = row::tenant(&row)?;
     let parameters: Map<String, Value> =
         serde_json::from_str(item.text("parameters").unwrap_or("{}")).unwrap_or_default();
-    let mut work =
-        Work { control, keyring, db: &mut db, tenant: &tenant, parameters: &parameters, steps: Some(&mut steps) };
+    let mut work = Work {
+        control,
+        keyring,
+        db: &mut db,
+        tenant: &tenant,
+        parameters: &parameters,
+        steps: Some(&mut steps),
+        stale: Vec::new(),
+    };
     let kept: Option<Vec<Change>> = item.text("beforeimage").and_then(|image| serde_json::from_str(image).ok());
     let changes = match kept {
         Some(changes) => changes,
@@ -242,6 +255,15 @@ async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
         operation.undo(&mut work, &changes).await?;
     } else {
         operation.apply(&mut work, &changes).await?;
+    }
+    let stale = std::mem::take(&mut work.stale);
+    if !stale.is_empty() {
+        for _ in 0..2 {
+            for warning in shared.caches.drop_entries(&tenant, &stale).await? {
+                steps.warn(warning);
+            }
+            tokio::time::sleep(DROPPED_AGAIN).await;
+        }
     }
     steps.keep().await?;
     if let Some(password) = steps.take_told() {

@@ -52,7 +52,8 @@ pub(crate) async fn plan(
     }
     let mut plans = Vec::new();
     for tenant in chosen(db, asked.targets).await? {
-        let mut work = Work { control, keyring, db, tenant: &tenant, parameters: &parameters, steps: None };
+        let mut work =
+            Work { control, keyring, db, tenant: &tenant, parameters: &parameters, steps: None, stale: Vec::new() };
         let wwwroot = tenant.address.to_string();
         plans.push(match operation.plan(&mut work).await {
             Ok(changes) => json!({ "tenant": wwwroot, "changes": changes }),

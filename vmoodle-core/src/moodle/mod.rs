@@ -21,6 +21,7 @@ pub mod peers;
 pub mod random;
 pub mod serialized;
 pub mod site;
+pub mod stale;
 pub mod status;
 pub mod users;
 pub mod version;

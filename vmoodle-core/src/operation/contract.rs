@@ -7,6 +7,7 @@ use crate::control::ControlSite;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::lifecycle::Ground;
+use crate::moodle::stale::Stale;
 use crate::parameter::Param;
 use crate::secret::Keyring;
 use crate::steps::{Doing, Steps};
@@ -72,9 +73,20 @@ pub struct Work<'a> {
     pub parameters: &'a Map<String, Value>,
     /// The item's memory; a plan has none.
     pub steps: Option<&'a mut Steps>,
+    /// What the work leaves stale in the tenant's cache. The runner drops it after the work, and once more a moment later:
+    /// a request may be filling the cache with what it read before. Noted even where the rows were changed already: an
+    /// earlier run may have died before it dropped anything.
+    pub(crate) stale: Vec<Stale>,
 }
 
 impl Work<'_> {
+    /// The tenant's own database.
+    // Operations that change rows of Moodle use it.
+    #[allow(dead_code)]
+    pub(crate) async fn open_site(&self) -> Result<Db> {
+        Db::open_tenant(self.tenant, &self.control.settings, self.keyring).await
+    }
+
     /// What a tenant's life is worked on with; only a run has it, a plan has not.
     pub(crate) fn ground(&mut self) -> Result<Ground<'_>> {
         let Self { control, keyring, db, tenant, steps, .. } = self;

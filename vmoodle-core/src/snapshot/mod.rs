@@ -4,6 +4,8 @@
 //! <shelf>/<id>/manifest.json  database.sql.zst  files.jsonl.zst
 //! <shelf>/objects/ab/<hash>   every file once, however many snapshots hold it
 //! ```
+// `pub` for the tests at the boundary only, by the feature `testing`.
+#![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
 
 pub mod manifest;
 pub mod shelf;

@@ -1,0 +1,43 @@
+//! What a change of rows leaves stale in Moodle's cache (MUC): "you changed X, so drop Y".
+
+/// Entries of one definition of `lib/db/caches.php`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stale {
+    /// Component and area: `core/config`.
+    pub definition: &'static str,
+    /// The entry; all of the definition's where there is none.
+    pub key: Option<String>,
+}
+
+impl Stale {
+    /// Core settings, which Moodle keeps as one entry (lib/moodlelib.php, `get_config`).
+    pub fn core_config() -> Self {
+        Self { definition: "core/config", key: Some("core".to_owned()) }
+    }
+
+    /// A plugin's settings, under its full name (`auth_manual`). Moodle keeps an empty entry for a plugin that has none,
+    /// so a first row makes it stale too.
+    pub fn plugin_config(plugin: &str) -> Self {
+        Self { definition: "core/config", key: Some(plugin.to_owned()) }
+    }
+
+    /// The lists of plugins that are installed and enabled (`lib/classes/plugin_manager.php`, `reset_caches`).
+    pub fn plugin_manager() -> Self {
+        Self { definition: "core/plugin_manager", key: None }
+    }
+
+    /// A role's capabilities (lib/accesslib.php, `accesslib_clear_role_cache`).
+    pub fn role(id: i64) -> Self {
+        Self { definition: "core/roledefs", key: Some(id.to_string()) }
+    }
+
+    /// The list of capabilities (lib/accesslib.php, `get_all_capabilities`).
+    pub fn capabilities() -> Self {
+        Self { definition: "core/capabilities", key: Some("core_capabilities".to_owned()) }
+    }
+
+    /// Whether a message processor is enabled (message/classes/api.php, `is_processor_enabled`).
+    pub fn message_processor(name: &str) -> Self {
+        Self { definition: "core/message_processors_enabled", key: Some(name.to_owned()) }
+    }
+}
