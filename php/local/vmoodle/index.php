@@ -28,15 +28,14 @@ require_once($CFG->libdir . '/adminlib.php');
 use local_vmoodle\local\page\tenants_page;
 
 $action = optional_param('action', '', PARAM_ALPHA);
-$page = optional_param('page', 0, PARAM_INT);
 
 $PAGE->set_context(context_system::instance());
-$PAGE->set_url('/local/vmoodle/index.php', ['page' => $page]);
+$PAGE->set_url('/local/vmoodle/index.php');
 
 require_login(null, false);
 tenants_page::require_access();
 tenants_page::process($action);
-$content = tenants_page::content(max(0, $page));
+$content = tenants_page::content();
 
 echo $OUTPUT->header();
 echo $OUTPUT->heading(get_string('tenants', 'local_vmoodle'));

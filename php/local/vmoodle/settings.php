@@ -32,4 +32,16 @@ if (\local_vmoodle\bridge::is_control_site()) {
         new moodle_url('/local/vmoodle/index.php'),
         'local/vmoodle:managevmoodles'
     ));
+    $ADMIN->add('local_vmoodle', new admin_externalpage(
+        'local_vmoodle_run',
+        new lang_string('operations', 'local_vmoodle'),
+        new moodle_url('/local/vmoodle/run.php'),
+        'local/vmoodle:execute'
+    ));
+    $ADMIN->add('local_vmoodle', new admin_externalpage(
+        'local_vmoodle_jobs',
+        new lang_string('jobs', 'local_vmoodle'),
+        new moodle_url('/local/vmoodle/jobs.php'),
+        'local/vmoodle:execute'
+    ));
 }

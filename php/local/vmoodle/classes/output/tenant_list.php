@@ -20,7 +20,7 @@ use core\output\named_templatable;
 use core\output\notification;
 
 /**
- * One page of the list of tenants, under a notice about the index.
+ * The report of tenants, between a notice about the index and the menu of bulk operations.
  *
  * @package    local_vmoodle
  * @copyright  2026 The vmoodle authors
@@ -30,20 +30,20 @@ final class tenant_list implements named_templatable, \renderable {
     /**
      * Takes what is to be shown.
      *
-     * @param array[] $rows tenants, as the bridge gives them
+     * @param string $report HTML
      * @param array $index the index status
      * @param int $generation the registry's generation
-     * @param \paging_bar $paging links to the other pages
+     * @param array[] $operations descriptions of those that may be run
      */
     public function __construct(
-        /** @var array[] tenants. */
-        private readonly array $rows,
+        /** @var string HTML. */
+        private readonly string $report,
         /** @var array the index status. */
         private readonly array $index,
         /** @var int the registry's generation. */
         private readonly int $generation,
-        /** @var \paging_bar links to the other pages. */
-        private readonly \paging_bar $paging
+        /** @var array[] descriptions of those that may be run. */
+        private readonly array $operations
     ) {
     }
 
@@ -54,6 +54,7 @@ final class tenant_list implements named_templatable, \renderable {
 
     #[\Override]
     public function export_for_template(\renderer_base $output) {
+        $operations = array_values(array_filter($this->operations, static fn(array $operation): bool => !$operation['makes']));
         $button = new \single_button(
             new \moodle_url('/local/vmoodle/index.php', ['action' => 'publish']),
             get_string('publish', 'local_vmoodle'),
@@ -63,9 +64,10 @@ final class tenant_list implements named_templatable, \renderable {
         return [
             'notice' => $output->render($this->notice()),
             'publish' => $button->export_for_template($output),
-            'hastenants' => (bool)$this->rows,
-            'tenants' => array_map([self::class, 'row'], array_values($this->rows)),
-            'paging' => $output->render($this->paging),
+            'report' => $this->report,
+            'run' => (new \moodle_url('/local/vmoodle/run.php'))->out(false),
+            'operations' => $operations,
+            'hasoperations' => (bool)$operations,
         ];
     }
 
@@ -92,25 +94,5 @@ final class tenant_list implements named_templatable, \renderable {
             $type = notification::NOTIFY_INFO;
         }
         return (new notification($text, $type))->set_show_closebutton(false);
-    }
-
-    /**
-     * One tenant.
-     *
-     * @param array $row as the bridge gives it
-     * @return array its cells
-     */
-    private static function row(array $row): array {
-        $tags = $row['tags'] ?? [];
-        $tags = is_array($tags) ? $tags : array_filter(array_map('trim', explode(',', $tags)), 'strlen');
-        $known = get_string_manager()->string_exists('state_' . $row['state'], 'local_vmoodle');
-        return [
-            'name' => (string)$row['name'] !== '' ? $row['name'] : $row['vhostname'],
-            'url' => $row['vhostname'],
-            'state' => $known ? get_string('state_' . $row['state'], 'local_vmoodle') : $row['state'],
-            'serving' => $row['state'] === 'enabled',
-            'engine' => $row['vdbtype'],
-            'tags' => array_values($tags),
-        ];
     }
 }

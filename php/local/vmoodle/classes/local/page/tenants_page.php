@@ -16,10 +16,12 @@
 
 namespace local_vmoodle\local\page;
 
+use core_reportbuilder\system_report_factory;
 use local_vmoodle\bridge;
 use local_vmoodle\local\publisher;
 use local_vmoodle\native_exception;
 use local_vmoodle\output\tenant_list;
+use local_vmoodle\reportbuilder\local\systemreports\tenants;
 
 /**
  * The page index.php: the tenants of the farm and the state of the index.
@@ -29,9 +31,6 @@ use local_vmoodle\output\tenant_list;
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
 final class tenants_page {
-    /** @var int tenants on one page. */
-    private const PAGE_SIZE = 50;
-
     /** @var string where the page is. */
     private const URL = '/local/vmoodle/index.php';
 
@@ -70,13 +69,12 @@ final class tenants_page {
     /**
      * Reads what the page shows.
      *
-     * @param int $page number of the page, from 0
      * @return tenant_list to be rendered
      */
-    public static function content(int $page): tenant_list {
-        global $DB;
-        $rows = bridge::tenants(['limit' => self::PAGE_SIZE, 'offset' => $page * self::PAGE_SIZE]);
-        $paging = new \paging_bar($DB->count_records('local_vmoodle'), $page, self::PAGE_SIZE, new \moodle_url(self::URL));
-        return new tenant_list($rows, bridge::index_status(), publisher::registry_generation(), $paging);
+    public static function content(): tenant_list {
+        $context = \context_system::instance();
+        $report = system_report_factory::create(tenants::class, $context)->output();
+        $operations = has_capability('local/vmoodle:execute', $context) ? bridge::operations() : [];
+        return new tenant_list($report, bridge::index_status(), publisher::registry_generation(), $operations);
     }
 }

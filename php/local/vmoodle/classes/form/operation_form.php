@@ -1,0 +1,193 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+namespace local_vmoodle\form;
+
+defined('MOODLE_INTERNAL') || die();
+
+require_once($CFG->libdir . '/formslib.php');
+
+use local_vmoodle\bridge;
+use local_vmoodle\output\words;
+
+/**
+ * What an operation is to do, made from the operation's own description; first its plan, then the run.
+ *
+ * Custom data: operation (its description), targets (text), planned (the mark of what was planned, or empty).
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+class operation_form extends \moodleform {
+    #[\Override]
+    protected function definition() {
+        $form = $this->_form;
+        $operation = $this->_customdata['operation'];
+        $form->addElement('hidden', 'operation', $operation['name']);
+        $form->setType('operation', PARAM_ALPHANUMEXT);
+        $form->addElement('hidden', 'planned');
+        $form->setType('planned', PARAM_ALPHANUM);
+        $form->setConstant('planned', (string)$this->_customdata['planned']);
+        if (!$operation['makes']) {
+            $form->addElement('textarea', 'targets', get_string('targets', 'local_vmoodle'), ['rows' => 3, 'cols' => 60]);
+            $form->setType('targets', PARAM_RAW_TRIMMED);
+            $form->addHelpButton('targets', 'targets', 'local_vmoodle');
+            $form->setDefault('targets', $this->_customdata['targets']);
+            $form->addRule('targets', null, 'required', null, 'client');
+        }
+        foreach ($operation['parameters'] as $parameter) {
+            $this->add_parameter($parameter);
+        }
+        $form->addElement('select', 'on_error', get_string('onerror', 'local_vmoodle'), [
+            'continue' => get_string('onerrorcontinue', 'local_vmoodle'),
+            '1' => get_string('onerrorfirst', 'local_vmoodle'),
+        ]);
+        $buttons = [$form->createElement('submit', 'plan', get_string('showplan', 'local_vmoodle'))];
+        if ($this->_customdata['planned'] !== '') {
+            if ($operation['dangerous']) {
+                $label = get_string('typetoconfirm', 'local_vmoodle', $operation['name']);
+                $form->addElement('text', 'confirmation', $label, ['autocomplete' => 'off']);
+                $form->setType('confirmation', PARAM_RAW_TRIMMED);
+            }
+            $buttons[] = $form->createElement('submit', 'run', get_string('runoperation', 'local_vmoodle'));
+        }
+        $form->addGroup($buttons, 'buttons', '', [' '], false);
+    }
+
+    /**
+     * Adds the field of a parameter.
+     *
+     * @param array $parameter name, kind, required, default, choices
+     */
+    private function add_parameter(array $parameter): void {
+        $form = $this->_form;
+        $name = 'p_' . $parameter['name'];
+        $label = words::parameter($parameter['name']);
+        switch ($parameter['kind']) {
+            case 'flag':
+                $form->addElement('advcheckbox', $name, $label);
+                break;
+            case 'choice':
+                $choices = array_combine($parameter['choices'], array_map([words::class, 'choice'], $parameter['choices']));
+                $form->addElement('select', $name, $label, ($parameter['required'] ? [] : ['' => '']) + $choices);
+                break;
+            case 'json':
+                $form->addElement('textarea', $name, $label, ['rows' => 5, 'cols' => 60]);
+                $form->setType($name, PARAM_RAW);
+                break;
+            case 'secret':
+                $form->addElement('passwordunmask', $name, $label);
+                break;
+            default:
+                $form->addElement('text', $name, $label, ['size' => $parameter['kind'] === 'int' ? 8 : 60]);
+                $form->setType($name, PARAM_RAW_TRIMMED);
+        }
+        if ($parameter['default'] !== null) {
+            $form->setDefault($name, $parameter['default']);
+        }
+        if ($parameter['required'] && $parameter['kind'] !== 'flag') {
+            $form->addRule($name, null, 'required', null, 'client');
+        }
+        if ($parameter['name'] === 'nodes') {
+            $form->addHelpButton($name, 'nodes', 'local_vmoodle');
+        }
+    }
+
+    #[\Override]
+    public function validation($data, $files) {
+        $errors = parent::validation($data, $files);
+        if ($faults = $this->faults($data)) {
+            $errors['p_nodes'] = implode(' ', $faults);
+        }
+        if (empty($data['run'])) {
+            return $errors;
+        }
+        if (!hash_equals(self::mark($data), (string)$data['planned'])) {
+            $errors['buttons'] = get_string('changedsinceplan', 'local_vmoodle');
+        }
+        $operation = $this->_customdata['operation'];
+        if ($operation['dangerous'] && $data['confirmation'] !== $operation['name']) {
+            $errors['confirmation'] = get_string('typetoconfirm', 'local_vmoodle', $operation['name']);
+        }
+        return $errors;
+    }
+
+    /**
+     * What is wrong in a file of nodes that was typed or pasted.
+     *
+     * @param array $data submitted values
+     * @return string[] sentences
+     */
+    private function faults(array $data): array {
+        $text = trim($data['p_nodes'] ?? '');
+        if ($text === '' || json_decode($text) !== null) {
+            return [];
+        }
+        return array_map(static fn(array $fault): string => get_string('clifault', 'local_vmoodle', [
+            'line' => $fault['line'],
+            'message' => trim($fault['column'] . ' ' . $fault['message']),
+        ]), bridge::nodes($text)['faults']);
+    }
+
+    /**
+     * The mark of what was asked for: a run must be of what was planned.
+     *
+     * @param array $data submitted values
+     * @return string
+     */
+    public static function mark(array $data): string {
+        $asked = array_filter($data, static fn($name) => $name === 'targets' || str_starts_with($name, 'p_'), ARRAY_FILTER_USE_KEY);
+        ksort($asked);
+        return hash('sha256', sesskey() . json_encode(array_map('strval', $asked)));
+    }
+
+    /**
+     * The parameters that were given, as the operation takes them.
+     *
+     * @param \stdClass $data of get_data()
+     * @return array by name
+     */
+    public function parameters(\stdClass $data): array {
+        $parameters = [];
+        foreach ($this->_customdata['operation']['parameters'] as $parameter) {
+            $value = $data->{'p_' . $parameter['name']} ?? '';
+            if ($parameter['name'] === 'nodes' && json_decode($value) === null) {
+                $value = bridge::nodes($value)['nodes'];
+            }
+            if ($value !== '') {
+                $parameters[$parameter['name']] = $value;
+            }
+        }
+        return $parameters;
+    }
+
+    /**
+     * The tenants that were chosen.
+     *
+     * @param \stdClass $data of get_data()
+     * @return string[] selectors
+     */
+    public static function targets(\stdClass $data): array {
+        $selectors = [];
+        foreach (preg_split('/\R/', $data->targets ?? '') as $line) {
+            // A regular expression stands alone, because it may hold commas itself.
+            $parts = str_starts_with(ltrim(trim($line), '!'), '/') ? [$line] : explode(',', $line);
+            array_push($selectors, ...array_filter(array_map('trim', $parts), 'strlen'));
+        }
+        return $selectors;
+    }
+}

@@ -1,0 +1,91 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+namespace local_vmoodle\local\page;
+
+use core_reportbuilder\system_report_factory;
+use local_vmoodle\bridge;
+use local_vmoodle\output\job_view;
+use local_vmoodle\reportbuilder\local\systemreports\items;
+use local_vmoodle\task\run_job;
+
+/**
+ * The page job.php: one job, live, with what it did on each tenant.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+final class job_page {
+    /** @var string where the page is. */
+    public const URL = '/local/vmoodle/job.php';
+
+    /**
+     * Lets only those in who may, and only on the control site.
+     *
+     * @param int $id the job
+     */
+    public static function require_access(int $id): void {
+        global $PAGE;
+        require_capability('local/vmoodle:execute', \context_system::instance());
+        bridge::require_control_site();
+        admin_externalpage_setup('local_vmoodle_jobs', '', null, new \moodle_url(self::URL, ['id' => $id]));
+        $PAGE->navbar->add(get_string('jobnumber', 'local_vmoodle', $id));
+    }
+
+    /**
+     * Does what a button asks for, and goes to the job that comes of it.
+     *
+     * @param int $id the job
+     * @param string $action cancel, retry, undo, run, or nothing
+     */
+    public static function process(int $id, string $action): void {
+        if ($action === '' || ($_SERVER['REQUEST_METHOD'] ?? '') !== 'POST') {
+            return;
+        }
+        require_sesskey();
+        try {
+            $next = match ($action) {
+                'cancel' => (int)bridge::job_cancel($id)['id'],
+                'retry' => bridge::job_retry($id),
+                'undo' => bridge::job_undo($id),
+                'run' => $id,
+            };
+            if ($action !== 'cancel') {
+                run_job::queue($next);
+            }
+            redirect(new \moodle_url(self::URL, ['id' => $next]));
+        } catch (\local_vmoodle\native_exception $exception) {
+            $error = \core\output\notification::NOTIFY_ERROR;
+            redirect(new \moodle_url(self::URL, ['id' => $id]), s($exception->getMessage()), null, $error);
+        }
+    }
+
+    /**
+     * What the page shows.
+     *
+     * @param int $id the job
+     * @return string HTML
+     */
+    public static function content(int $id): string {
+        global $OUTPUT;
+        $operations = array_column(bridge::operations(), null, 'name');
+        $job = bridge::job($id);
+        $view = new job_view($job, $operations[$job['operation']] ?? []);
+        $report = system_report_factory::create(items::class, \context_system::instance(), '', '', 0, ['job' => $id]);
+        return $OUTPUT->render($view) . $report->output();
+    }
+}

@@ -1,0 +1,91 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+namespace local_vmoodle\task;
+
+use local_vmoodle\bridge;
+use local_vmoodle\event\job_finished;
+
+/**
+ * Runs a job; queues itself again while items are left, and tells the submitter when the job has ended.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+class run_job extends \core\task\adhoc_task {
+    /**
+     * Has a job run by the next cron.
+     *
+     * @param int $job its number
+     */
+    public static function queue(int $job): void {
+        $task = new self();
+        $task->set_custom_data(['job' => $job]);
+        $task->set_component('local_vmoodle');
+        \core\task\manager::queue_adhoc_task($task, true);
+    }
+
+    #[\Override]
+    public function get_name() {
+        return get_string('taskrunjob', 'local_vmoodle');
+    }
+
+    #[\Override]
+    public function execute() {
+        if (!bridge::is_control_site()) {
+            return;
+        }
+        $id = (int)$this->get_custom_data()->job;
+        bridge::job_run($id, static fn(array $counts) => mtrace(json_encode($counts)));
+        $job = bridge::job($id);
+        if (!(int)$job['timefinished']) {
+            self::queue($id);
+            return;
+        }
+        job_finished::of($job)->trigger();
+        self::tell($job);
+    }
+
+    /**
+     * Sends the submitter a notification.
+     *
+     * @param array $job as bridge::job() gives it
+     */
+    private static function tell(array $job): void {
+        $user = $job['userid'] ? \core_user::get_user($job['userid']) : false;
+        if (!$user || $user->deleted) {
+            return;
+        }
+        $manager = get_string_manager();
+        $state = $manager->get_string('state_' . $job['status'], 'local_vmoodle', null, $user->lang);
+        $a = ['id' => $job['id'], 'operation' => $job['operation'], 'state' => $state];
+        $message = new \core\message\message();
+        $message->component = 'local_vmoodle';
+        $message->name = 'jobfinished';
+        $message->userfrom = \core_user::get_noreply_user();
+        $message->userto = $user;
+        $message->subject = $manager->get_string('jobfinishedsubject', 'local_vmoodle', $a, $user->lang);
+        $message->fullmessage = $message->subject;
+        $message->fullmessageformat = FORMAT_PLAIN;
+        $message->fullmessagehtml = '';
+        $message->smallmessage = $message->subject;
+        $message->notification = 1;
+        $message->contexturl = (new \moodle_url('/local/vmoodle/job.php', ['id' => $job['id']]))->out(false);
+        $message->contexturlname = $manager->get_string('jobnumber', 'local_vmoodle', $job['id'], $user->lang);
+        message_send($message);
+    }
+}
