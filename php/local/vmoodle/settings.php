@@ -26,22 +26,21 @@ defined('MOODLE_INTERNAL') || die();
 
 if (\local_vmoodle\bridge::is_control_site()) {
     $ADMIN->add('server', new admin_category('local_vmoodle', new lang_string('pluginname', 'local_vmoodle')));
-    $ADMIN->add('local_vmoodle', new admin_externalpage(
-        'local_vmoodle_tenants',
-        new lang_string('tenants', 'local_vmoodle'),
-        new moodle_url('/local/vmoodle/index.php'),
-        'local/vmoodle:managevmoodles'
-    ));
-    $ADMIN->add('local_vmoodle', new admin_externalpage(
-        'local_vmoodle_run',
-        new lang_string('operations', 'local_vmoodle'),
-        new moodle_url('/local/vmoodle/run.php'),
-        'local/vmoodle:execute'
-    ));
-    $ADMIN->add('local_vmoodle', new admin_externalpage(
-        'local_vmoodle_jobs',
-        new lang_string('jobs', 'local_vmoodle'),
-        new moodle_url('/local/vmoodle/jobs.php'),
-        'local/vmoodle:execute'
-    ));
+    $pages = [
+        'farm' => ['farm', 'managevmoodles'],
+        'tenants' => ['index', 'managevmoodles'],
+        'run' => ['run', 'execute', 'operations'],
+        'jobs' => ['jobs', 'execute'],
+        'snapshots' => ['snapshots', 'managevmoodles'],
+        'policies' => ['policies', 'managevmoodles'],
+        'trash' => ['trash', 'managevmoodles'],
+    ];
+    foreach ($pages as $name => $page) {
+        $ADMIN->add('local_vmoodle', new admin_externalpage(
+            'local_vmoodle_' . $name,
+            new lang_string($page[2] ?? $name, 'local_vmoodle'),
+            new moodle_url("/local/vmoodle/{$page[0]}.php"),
+            'local/vmoodle:' . $page[1]
+        ));
+    }
 }

@@ -26,7 +26,8 @@ use local_vmoodle\output\words;
 /**
  * What an operation is to do, made from the operation's own description; first its plan, then the run.
  *
- * Custom data: operation (its description), targets (text), planned (the mark of what was planned, or empty).
+ * Custom data: operation (its description), targets (text), values (text by parameter), planned (the mark of what was
+ * planned, or empty).
  *
  * @package    local_vmoodle
  * @copyright  2026 The vmoodle authors
@@ -96,9 +97,7 @@ class operation_form extends \moodleform {
                 $form->addElement('text', $name, $label, ['size' => $parameter['kind'] === 'int' ? 8 : 60]);
                 $form->setType($name, PARAM_RAW_TRIMMED);
         }
-        if ($parameter['default'] !== null) {
-            $form->setDefault($name, $parameter['default']);
-        }
+        $form->setDefault($name, $this->_customdata['values'][$parameter['name']] ?? $parameter['default']);
         if ($parameter['required'] && $parameter['kind'] !== 'flag') {
             $form->addRule($name, null, 'required', null, 'client');
         }

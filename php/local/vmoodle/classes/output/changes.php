@@ -35,8 +35,8 @@ final class changes {
      */
     public static function html(array $changes): string {
         $lines = array_map(static fn(array $change): string => \html_writer::tag('strong', s((string)$change['what'])) . ': '
-            . \html_writer::tag('code', s(self::text($change['before']))) . ' → '
-            . \html_writer::tag('code', s(self::text($change['after']))), $changes);
+            . \html_writer::span(s(self::text($change['before'])), 'text-monospace font-monospace') . ' → '
+            . \html_writer::span(s(self::text($change['after'])), 'text-monospace font-monospace'), $changes);
         return $lines ? \html_writer::alist($lines, ['class' => 'list-unstyled mb-0']) : '';
     }
 

@@ -94,9 +94,21 @@ final class tenant_view implements named_templatable, \renderable {
             'facts' => $facts,
             'aliases' => $this->aliases,
             'jobs' => $jobs,
-            'actions' => $actions ? (new \url_select($actions, '', ['' => get_string('chooseoperation', 'local_vmoodle')]))
-                ->export_for_template($output) : false,
+            'actions' => $actions ? self::select($actions)->export_for_template($output) : false,
         ];
+    }
+
+    /**
+     * The menu of operations.
+     *
+     * @param string[] $actions name by address
+     * @return \url_select
+     */
+    private static function select(array $actions): \url_select {
+        $label = get_string('chooseoperation', 'local_vmoodle');
+        $select = new \url_select($actions, '', ['' => $label]);
+        $select->set_label($label, ['class' => 'visually-hidden sr-only']);
+        return $select;
     }
 
     /**

@@ -58,6 +58,7 @@ final class run_page {
         }
         $data = ['operation' => $operations[$name], 'targets' => $targets];
         $url = new \moodle_url(self::URL, ['operation' => $name]);
+        $data['values'] = self::values($operations[$name]);
         $form = new operation_form($url, $data + ['planned' => optional_param('planned', '', PARAM_ALPHANUM)]);
         $view = '';
         if ($given = $form->get_data()) {
@@ -92,6 +93,22 @@ final class run_page {
         $job = bridge::job_submit($operation['name'], $parameters, $selectors, $options);
         run_job::queue($job);
         redirect(new \moodle_url(job_page::URL, ['id' => $job]));
+    }
+
+    /**
+     * Values that a link to this page brings, such as the template that a new tenant is made from.
+     *
+     * @param array $operation its description
+     * @return array text by parameter; secrets never come by a link
+     */
+    private static function values(array $operation): array {
+        $values = [];
+        foreach ($operation['parameters'] as $parameter) {
+            if ($parameter['kind'] !== 'secret') {
+                $values[$parameter['name']] = optional_param('p_' . $parameter['name'], '', PARAM_RAW);
+            }
+        }
+        return array_filter($values, static fn(string $value): bool => $value !== '');
     }
 
     /**

@@ -16,12 +16,10 @@
 
 namespace local_vmoodle\reportbuilder\local\entities;
 
-use core_reportbuilder\local\entities\base;
 use core_reportbuilder\local\filters\select;
 use core_reportbuilder\local\filters\text;
 use core_reportbuilder\local\helpers\format;
 use core_reportbuilder\local\report\column;
-use core_reportbuilder\local\report\filter;
 use lang_string;
 use local_vmoodle\output\changes;
 use local_vmoodle\output\state;
@@ -33,7 +31,10 @@ use local_vmoodle\output\state;
  * @copyright  2026 The vmoodle authors
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
-class item extends base {
+class item extends farm_entity {
+    /** @var string what the strings of the headings begin with. */
+    protected const STRINGS = 'itemcolumn_';
+
     /** @var string[] states that an item can have. */
     public const STATES = ['queued', 'running', 'done', 'skipped', 'failed', 'cancelled', 'unknown'];
 
@@ -48,63 +49,38 @@ class item extends base {
     }
 
     #[\Override]
-    public function initialise(): base {
+    protected function columns(): array {
+        $columns = [];
         $alias = $this->get_table_alias('local_vmoodle_item');
-        $this->add_column($this->column('wwwroot', "{$alias}.wwwroot")
+        $columns[] = $this->column('wwwroot', "{$alias}.wwwroot")
             ->add_field("{$alias}.tenantid")
             ->add_callback(static fn(?string $wwwroot, \stdClass $row): string => $row->tenantid
                 ? \html_writer::link(new \moodle_url('/local/vmoodle/tenant.php', ['id' => $row->tenantid]), s($wwwroot))
-                : s((string)$wwwroot)));
-        $this->add_column($this->column('status', "{$alias}.status")
-            ->add_callback(static fn(?string $status): string => state::badge((string)$status)));
-        $this->add_column($this->column('changes', "{$alias}.beforeimage")->set_is_sortable(false)
-            ->add_callback(static fn(?string $image): string => changes::of_image($image)));
-        $this->add_column($this->column('message', "{$alias}.error")
+                : s((string)$wwwroot));
+        $columns[] = $this->column('status', "{$alias}.status")
+            ->add_callback(static fn(?string $status): string => state::badge((string)$status));
+        $columns[] = $this->column('changes', "{$alias}.beforeimage")->set_is_sortable(false)
+            ->add_callback(static fn(?string $image): string => changes::of_image($image));
+        $columns[] = $this->column('message', "{$alias}.error")
             ->add_fields("{$alias}.errorcode, {$alias}.warnings")
             ->set_is_sortable(false)
-            ->add_callback(static fn(?string $error, \stdClass $row): string => changes::messages($row)));
-        $this->add_column($this->column('timefinished', "{$alias}.timefinished")->set_type(column::TYPE_TIMESTAMP)
-            ->add_callback([format::class, 'userdate'], get_string('strftimedatetimeshortaccurate', 'core_langconfig')));
+            ->add_callback(static fn(?string $error, \stdClass $row): string => changes::messages($row));
+        $columns[] = $this->column('timefinished', "{$alias}.timefinished")->set_type(column::TYPE_TIMESTAMP)
+            ->add_callback([format::class, 'userdate'], get_string('strftimedatetimeshortaccurate', 'core_langconfig'));
+        return $columns;
+    }
+
+    #[\Override]
+    protected function filters(): array {
+        $alias = $this->get_table_alias('local_vmoodle_item');
         $states = [];
         foreach (self::STATES as $state) {
             $states[$state] = state::word($state);
         }
-        $filters = [
+        return [
             $this->filter(text::class, 'wwwroot', "{$alias}.wwwroot"),
             $this->filter(select::class, 'status', "{$alias}.status")->set_options($states),
             $this->filter(text::class, 'message', "{$alias}.error"),
         ];
-        foreach ($filters as $filter) {
-            $this->add_filter($filter)->add_condition($filter);
-        }
-        return $this;
-    }
-
-    /**
-     * A column whose heading is the string itemcolumn_NAME.
-     *
-     * @param string $name its name
-     * @param string $sql the field
-     * @return column
-     */
-    private function column(string $name, string $sql): column {
-        return (new column($name, new lang_string('itemcolumn_' . $name, 'local_vmoodle'), $this->get_entity_name()))
-            ->add_joins($this->get_joins())
-            ->set_type(column::TYPE_LONGTEXT)
-            ->add_field($sql)
-            ->set_is_sortable(in_array($name, ['wwwroot', 'status', 'timefinished']));
-    }
-
-    /**
-     * A filter whose heading is the string itemcolumn_NAME.
-     *
-     * @param string $class of the filter
-     * @param string $name its name
-     * @param string $sql the field
-     * @return filter
-     */
-    private function filter(string $class, string $name, string $sql): filter {
-        $title = new lang_string('itemcolumn_' . $name, 'local_vmoodle');
-        return (new filter($class, $name, $title, $this->get_entity_name(), $sql))->add_joins($this->get_joins());
     }
 }

@@ -16,13 +16,11 @@
 
 namespace local_vmoodle\reportbuilder\local\entities;
 
-use core_reportbuilder\local\entities\base;
 use core_reportbuilder\local\filters\date;
 use core_reportbuilder\local\filters\select;
 use core_reportbuilder\local\filters\text;
 use core_reportbuilder\local\helpers\format;
 use core_reportbuilder\local\report\column;
-use core_reportbuilder\local\report\filter;
 use lang_string;
 use local_vmoodle\output\state;
 
@@ -33,7 +31,10 @@ use local_vmoodle\output\state;
  * @copyright  2026 The vmoodle authors
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
-class job extends base {
+class job extends farm_entity {
+    /** @var string what the strings of the headings begin with. */
+    protected const STRINGS = 'jobcolumn_';
+
     /** @var string[] states that a job can have. */
     public const STATES = ['queued', 'running', 'done', 'failed', 'cancelled'];
 
@@ -48,64 +49,38 @@ class job extends base {
     }
 
     #[\Override]
-    public function initialise(): base {
+    protected function columns(): array {
+        $columns = [];
         $alias = $this->get_table_alias('local_vmoodle_job');
         $counted = "(SELECT COUNT(1) FROM {local_vmoodle_item} i WHERE i.jobid = {$alias}.id";
         $link = static fn(?int $id): string => \html_writer::link(new \moodle_url('/local/vmoodle/job.php', ['id' => $id]), $id);
-        $this->add_column($this->column('id', "{$alias}.id")->set_type(column::TYPE_INTEGER)->add_callback($link));
-        $this->add_column($this->column('operation', "{$alias}.operation")->add_field("{$alias}.mode")
+        $columns[] = $this->column('id', "{$alias}.id")->set_type(column::TYPE_INTEGER)->add_callback($link);
+        $columns[] = $this->column('operation', "{$alias}.operation")->add_field("{$alias}.mode")
             ->add_callback(static fn(?string $name, \stdClass $row): string => s($name)
-                . ($row->mode === 'undo' ? ' ' . get_string('isundo', 'local_vmoodle') : '')));
-        $this->add_column($this->column('status', "{$alias}.status")
-            ->add_callback(static fn(?string $status): string => state::badge((string)$status)));
-        $this->add_column($this->column('items', "{$counted})", 'items')->set_type(column::TYPE_INTEGER));
-        $this->add_column($this->column('failed', "{$counted} AND i.status IN ('failed', 'unknown'))", 'failed')
-            ->set_type(column::TYPE_INTEGER));
+                . ($row->mode === 'undo' ? ' ' . get_string('isundo', 'local_vmoodle') : ''));
+        $columns[] = $this->column('status', "{$alias}.status")
+            ->add_callback(static fn(?string $status): string => state::badge((string)$status));
+        $columns[] = $this->column('items', "{$counted})", 'items')->set_type(column::TYPE_INTEGER);
+        $columns[] = $this->column('failed', "{$counted} AND i.status IN ('failed', 'unknown'))", 'failed')
+            ->set_type(column::TYPE_INTEGER);
         foreach (['timecreated', 'timefinished'] as $name) {
-            $this->add_column($this->column($name, "{$alias}.{$name}")->set_type(column::TYPE_TIMESTAMP)
-                ->add_callback([format::class, 'userdate'], get_string('strftimedatetimeshort', 'core_langconfig')));
+            $columns[] = $this->column($name, "{$alias}.{$name}")->set_type(column::TYPE_TIMESTAMP)
+                ->add_callback([format::class, 'userdate'], get_string('strftimedatetimeshort', 'core_langconfig'));
         }
+        return $columns;
+    }
+
+    #[\Override]
+    protected function filters(): array {
+        $alias = $this->get_table_alias('local_vmoodle_job');
         $states = [];
         foreach (self::STATES as $state) {
             $states[$state] = state::word($state);
         }
-        $filters = [
+        return [
             $this->filter(text::class, 'operation', "{$alias}.operation"),
             $this->filter(select::class, 'status', "{$alias}.status")->set_options($states),
             $this->filter(date::class, 'timecreated', "{$alias}.timecreated"),
         ];
-        foreach ($filters as $filter) {
-            $this->add_filter($filter)->add_condition($filter);
-        }
-        return $this;
-    }
-
-    /**
-     * A column whose heading is the string jobcolumn_NAME.
-     *
-     * @param string $name its name
-     * @param string $sql the field
-     * @param string $as its name in the query
-     * @return column
-     */
-    private function column(string $name, string $sql, string $as = ''): column {
-        return (new column($name, new lang_string('jobcolumn_' . $name, 'local_vmoodle'), $this->get_entity_name()))
-            ->add_joins($this->get_joins())
-            ->set_type(column::TYPE_TEXT)
-            ->add_field($sql, $as)
-            ->set_is_sortable(true);
-    }
-
-    /**
-     * A filter whose heading is the string jobcolumn_NAME.
-     *
-     * @param string $class of the filter
-     * @param string $name its name
-     * @param string $sql the field
-     * @return filter
-     */
-    private function filter(string $class, string $name, string $sql): filter {
-        $title = new lang_string('jobcolumn_' . $name, 'local_vmoodle');
-        return (new filter($class, $name, $title, $this->get_entity_name(), $sql))->add_joins($this->get_joins());
     }
 }

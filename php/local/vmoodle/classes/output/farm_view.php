@@ -1,0 +1,97 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+namespace local_vmoodle\output;
+
+use core\output\named_templatable;
+
+/**
+ * The farm at a glance: tenants by state, Moodle releases, running jobs, last cron, failing checks.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+final class farm_view implements named_templatable, \renderable {
+    /**
+     * Takes what is to be shown.
+     *
+     * @param int[] $states number of tenants by state
+     * @param int[] $releases number of tenants by Moodle release
+     * @param int $jobs number of jobs that are queued or running
+     * @param int $late number of enabled tenants without cron for a day
+     * @param \core\check\check[] $checks of the farm
+     */
+    public function __construct(
+        /** @var int[] number of tenants by state. */
+        private readonly array $states,
+        /** @var int[] number of tenants by Moodle release. */
+        private readonly array $releases,
+        /** @var int number of jobs that are queued or running. */
+        private readonly int $jobs,
+        /** @var int number of enabled tenants without cron for a day. */
+        private readonly int $late,
+        /** @var \core\check\check[] of the farm. */
+        private readonly array $checks
+    ) {
+    }
+
+    #[\Override]
+    public function get_template_name(\renderer_base $renderer): string {
+        return 'local_vmoodle/farm_view';
+    }
+
+    #[\Override]
+    public function export_for_template(\renderer_base $output) {
+        $url = static fn(string $page): string => (new \moodle_url("/local/vmoodle/{$page}.php"))->out(false);
+        $checks = array_map(static fn(\core\check\check $check): array => [
+            'name' => $check->get_name(),
+            'status' => $output->check_result($check->get_result()),
+            'summary' => $check->get_result()->get_summary(),
+        ], $this->checks);
+        return [
+            'total' => array_sum($this->states),
+            'jobs' => $this->jobs,
+            'late' => $this->late,
+            'tenantsurl' => $url('index'),
+            'jobsurl' => $url('jobs'),
+            'operationsurl' => $url('run'),
+            'states' => $this->chart($output, new \core\chart_pie(), array_combine(
+                array_map([state::class, 'word'], array_keys($this->states)),
+                $this->states
+            )),
+            'releases' => $this->chart($output, new \core\chart_bar(), $this->releases),
+            'checks' => array_values($checks),
+        ];
+    }
+
+    /**
+     * A chart, with its table for those who do not see it.
+     *
+     * @param \renderer_base $output
+     * @param \core\chart_base $chart
+     * @param int[] $counts number by label
+     * @return string HTML, empty where nothing is counted
+     */
+    private function chart(\renderer_base $output, \core\chart_base $chart, array $counts): string {
+        if (!$counts) {
+            return '';
+        }
+        $chart->add_series(new \core\chart_series(get_string('tenants', 'local_vmoodle'), array_values($counts)));
+        $chart->set_labels(array_map('strval', array_keys($counts)));
+        return $output->render($chart);
+    }
+}
