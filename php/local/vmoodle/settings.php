@@ -43,4 +43,19 @@ if (\local_vmoodle\bridge::is_control_site()) {
             'local/vmoodle:' . $page[1]
         ));
     }
+    $patterns = new admin_settingpage(
+        'local_vmoodle_patterns',
+        new lang_string('patterns', 'local_vmoodle'),
+        'local/vmoodle:managevmoodles'
+    );
+    foreach (\local_vmoodle\form\tenant_form::PATTERNS as $name) {
+        $patterns->add(new admin_setting_configtext(
+            'local_vmoodle/pattern_' . $name,
+            new lang_string('column_' . $name, 'local_vmoodle'),
+            new lang_string('pattern_desc', 'local_vmoodle'),
+            '',
+            PARAM_RAW_TRIMMED
+        ));
+    }
+    $ADMIN->add('local_vmoodle', $patterns);
 }

@@ -25,6 +25,13 @@
 defined('MOODLE_INTERNAL') || die();
 
 $functions = [
+    'local_vmoodle_check_tenant' => [
+        'classname' => 'local_vmoodle\external\check_tenant',
+        'description' => 'Tries whether a tenant could serve.',
+        'type' => 'read',
+        'ajax' => true,
+        'capabilities' => 'local/vmoodle:managevmoodles',
+    ],
     'local_vmoodle_get_job' => [
         'classname' => 'local_vmoodle\external\get_job',
         'description' => 'How far a job is.',

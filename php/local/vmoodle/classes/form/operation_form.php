@@ -80,7 +80,12 @@ class operation_form extends \moodleform {
         $label = words::parameter($parameter['name']);
         switch ($parameter['kind']) {
             case 'flag':
-                $form->addElement('advcheckbox', $name, $label);
+                if ($parameter['default'] === null) {
+                    // What is not said is left to the operation, which is neither yes nor no.
+                    $form->addElement('select', $name, $label, ['' => '', '1' => get_string('yes'), '0' => get_string('no')]);
+                } else {
+                    $form->addElement('advcheckbox', $name, $label);
+                }
                 break;
             case 'choice':
                 $choices = array_combine($parameter['choices'], array_map([words::class, 'choice'], $parameter['choices']));

@@ -64,6 +64,7 @@ final class tenant_list implements named_templatable, \renderable {
         return [
             'notice' => $output->render($this->notice()),
             'publish' => $button->export_for_template($output),
+            'create' => $operations ? (new \moodle_url('/local/vmoodle/edit.php'))->out(false) : '',
             'report' => $this->report,
             'run' => (new \moodle_url('/local/vmoodle/run.php'))->out(false),
             'operations' => $operations,

@@ -55,6 +55,16 @@ final class words {
     }
 
     /**
+     * A check of a tenant, or its status.
+     *
+     * @param string $word of the check
+     * @return string
+     */
+    public static function check(string $word): string {
+        return self::word('check_' . $word, $word);
+    }
+
+    /**
      * A string, or the word itself where there is none.
      *
      * @param string $key of the plugin's language file

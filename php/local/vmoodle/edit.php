@@ -1,0 +1,42 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+/**
+ * Makes a tenant, or changes its row.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+
+require_once(__DIR__ . '/../../config.php');
+require_once($CFG->libdir . '/adminlib.php');
+
+use local_vmoodle\local\page\edit_page;
+
+$id = optional_param('id', 0, PARAM_INT);
+
+$PAGE->set_context(context_system::instance());
+$PAGE->set_url(edit_page::URL, ['id' => $id]);
+
+require_login(null, false);
+edit_page::require_access($id);
+$content = edit_page::content($id);
+
+echo $OUTPUT->header();
+echo $OUTPUT->heading(get_string($id ? 'edittenant' : 'newtenant', 'local_vmoodle'));
+echo $content;
+echo $OUTPUT->footer();
