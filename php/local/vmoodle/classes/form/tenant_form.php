@@ -82,12 +82,12 @@ class tenant_form extends \moodleform {
         $form->addElement('textarea', 'settings', get_string('policysettings', 'local_vmoodle'), ['rows' => 5, 'cols' => 60]);
         $form->setType('settings', PARAM_RAW_TRIMMED);
         $form->addHelpButton('settings', 'policysettings', 'local_vmoodle');
-        $form->addElement('html', \html_writer::div('', '', ['data-region' => 'local_vmoodle-checks', 'aria-live' => 'polite']));
         $form->closeHeaderBefore('buttonar');
         $check = $form->createElement('button', 'check', get_string('checktenant', 'local_vmoodle'));
         $submit = $form->createElement('submit', 'submitbutton', get_string($new ? 'createtenant' : 'savechanges', $new
             ? 'local_vmoodle' : 'core'));
         $form->addGroup([$submit, $check, $form->createElement('cancel')], 'buttonar', '', [' '], false);
+        $form->addElement('html', \html_writer::div('', '', ['data-region' => 'local_vmoodle-checks', 'aria-live' => 'polite']));
     }
 
     /**
