@@ -3,6 +3,7 @@
 //! Skipped where `MOODLE_DIR` names no Moodle or `VMOODLE_DUMPS` no databases for it.
 #![allow(clippy::unwrap_used)]
 
+mod admin;
 mod code_change;
 mod identity;
 mod nodes;

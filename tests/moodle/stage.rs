@@ -63,6 +63,13 @@ impl Stage {
             header('Content-Type: application/json');
             echo json_encode(['cfg' => $CFG, 'site' => $SITE->fullname, 'current' => \\Vmoodle\\current()]);";
         farm.code().replace("probe.php", probe.as_bytes());
+        // A person without rights.
+        let user = "<?php define('CLI_SCRIPT', true); require('config.php'); require_once($CFG->dirroot . '/user/lib.php');
+            $name = $argv[1];
+            $DB->record_exists('user', ['username' => $name]) || user_create_user((object)['username' => $name, 'auth' => 'manual',
+                'password' => 'Plain#1234', 'email' => $name . '@example.invalid', 'firstname' => $name, 'lastname' => 'P',
+                'confirmed' => 1, 'mnethostid' => $CFG->mnet_localhost_id]);";
+        farm.code().replace("probe_user.php", user.as_bytes());
         let web = farm.serve(&Pool { workers: 4, ..Pool::default() });
         Some(Self { web, farm, databases, control })
     }
@@ -75,11 +82,16 @@ impl Stage {
     /// Logs the administrator in, and gives the visitor and the page that came.
     pub(crate) fn log_in(&self, host: &str) -> (Visitor, Response) {
         let mut visitor = Visitor::new(self.web.address(), host);
+        let page = self.log_in_as(&mut visitor, "admin", "Admin#1234");
+        (visitor, page)
+    }
+
+    /// Logs somebody in; gives the page that came.
+    pub(crate) fn log_in_as(&self, visitor: &mut Visitor, name: &str, password: &str) -> Response {
         let form = visitor.get("/login/index.php");
         let token = form.body.split("name=\"logintoken\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
-        let token = token.unwrap_or_else(|| panic!("{host}: no login form: {form:?}")).to_owned();
-        let fields = [("username", "admin"), ("password", "Admin#1234"), ("logintoken", token.as_str())];
-        let page = visitor.post("/login/index.php", &fields);
-        (visitor, page)
+        let token = token.unwrap_or_else(|| panic!("no login form: {form:?}")).to_owned();
+        let fields = [("username", name), ("password", password), ("logintoken", token.as_str())];
+        visitor.post("/login/index.php", &fields)
     }
 }
