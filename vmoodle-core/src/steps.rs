@@ -1,8 +1,13 @@
 //! The memory of an item: what it has done already, so that a run after `kill -9` goes on where the last one stopped.
 
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -30,6 +35,22 @@ pub struct Kept {
 /// A fact that was collected of a tenant: its name and its value, `None` where there is none.
 pub type Fact = (&'static str, Option<String>);
 
+/// What the items of one run find out once for all of them: facts of the code, of a server.
+#[derive(Debug, Default)]
+pub struct Memo(RefCell<HashMap<String, Rc<dyn Any>>>);
+
+impl Memo {
+    /// What was found out under a name; the first item that asks does the work, and others wait for it. A failure is not
+    /// kept. One name has one type.
+    pub async fn once<T: 'static>(&self, name: &str, work: impl AsyncFnOnce() -> Result<T>) -> Result<Rc<T>> {
+        let cell =
+            self.0.borrow_mut().entry(name.to_owned()).or_insert_with(|| Rc::new(OnceCell::<Rc<T>>::new())).clone();
+        let cell = cell.downcast::<OnceCell<Rc<T>>>();
+        let cell = cell.map_err(|_| Error::new(Kind::Internal, format!("`{name}` is remembered as something else")))?;
+        cell.get_or_try_init(async || work().await.map(Rc::new)).await.cloned()
+    }
+}
+
 /// Where the memory is kept.
 pub trait Keeper {
     /// Saves it; fails when the lease is lost or the job is cancelled.
@@ -44,6 +65,7 @@ pub struct Steps {
     warnings: Vec<String>,
     told: Option<Secret>,
     facts: Vec<Fact>,
+    memo: Rc<Memo>,
 }
 
 impl Steps {
@@ -53,7 +75,17 @@ impl Steps {
         let done = memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default();
         let values = memory.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
         let warnings = serde_json::from_str(warnings).unwrap_or_default();
-        Self { keeper, done, values, warnings, told: None, facts: Vec::new() }
+        Self { keeper, done, values, warnings, told: None, facts: Vec::new(), memo: Rc::default() }
+    }
+
+    /// The same steps in a run, with what its items share.
+    pub fn of_run(self, memo: Rc<Memo>) -> Self {
+        Self { memo, ..self }
+    }
+
+    /// What the items of the run share.
+    pub fn memo(&self) -> Rc<Memo> {
+        self.memo.clone()
     }
 
     /// Whether a step is done.

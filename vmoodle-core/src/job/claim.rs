@@ -24,9 +24,17 @@ pub(super) struct Claimer<'a> {
     pub(super) idempotent: bool,
 }
 
+/// Whether a runner works on something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtWork {
+    OnSome,
+    OnNothing,
+}
+
 impl Claimer<'_> {
-    /// Takes up to `most` items in one transaction; none where nothing can be taken now.
-    pub(super) async fn claim(self, db: &mut Db, most: usize) -> Result<Vec<Claimed>> {
+    /// Takes up to `most` items in one transaction; none where nothing can be taken now. While this runner works on
+    /// `some` it leaves its own expired items alone: it may be working on them.
+    pub(super) async fn claim(self, db: &mut Db, most: usize, some: AtWork) -> Result<Vec<Claimed>> {
         let mut db = db.begin().await?;
         let time = now();
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -36,8 +44,10 @@ impl Claimer<'_> {
         let left = most - i64::try_from(items.len()).unwrap_or(most);
         if left > 0 {
             let expired = "SELECT * FROM {local_vmoodle_item} WHERE jobid = ? AND status = 'running' AND leaseuntil < ? \
-                           ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED";
-            let expired = db.fetch(expired, &[self.job.into(), time.into(), left.into()]).await?;
+                           AND leaseowner <> ? ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED";
+            let not_of = if some == AtWork::OnSome { self.owner } else { "" };
+            let params = [self.job.into(), time.into(), not_of.into(), left.into()];
+            let expired = db.fetch(expired, &params).await?;
             let (lost, again) = expired.into_iter().partition(|item| !self.idempotent || attempts(item) >= ATTEMPTS);
             self.give_up(&mut db, lost, time).await?;
             items.extend::<Vec<Row>>(again);

@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet, LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Publisher;
-use super::claim::Claimer;
+use super::claim::{AtWork, Claimer};
 use super::gates::Gates;
 use super::item;
 use super::journal;
@@ -22,6 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::moodle::caches::Caches;
 use crate::operation::contract::Operation;
 use crate::secret::Keyring;
+use crate::steps::Memo;
 
 /// How long a run takes new items.
 pub(super) const TAKES: Duration = Duration::from_mins(15);
@@ -63,6 +64,7 @@ pub(super) struct Shared {
     pub(super) gates: Gates,
     pub(super) scribe: Rc<Scribe>,
     pub(super) caches: Caches,
+    pub(super) memo: Rc<Memo>,
     /// New passwords by address: told once, kept nowhere.
     pub(super) told: RefCell<Map<String, Value>>,
     /// How many items have failed for good.
@@ -121,6 +123,7 @@ pub(super) async fn run(
         gates,
         scribe: scribe.clone(),
         caches: Caches::default(),
+        memo: Rc::default(),
         told: RefCell::default(),
         failed: Cell::new(0),
         broken: RefCell::default(),
@@ -233,7 +236,8 @@ async fn take_all(shared: &Rc<Shared>, items: &mut JoinSet<()>) -> Result<()> {
             }
             taken => taken?,
         };
-        let claimed = claimer.claim(&mut db, room).await;
+        let at_work = if items.is_empty() { AtWork::OnNothing } else { AtWork::OnSome };
+        let claimed = claimer.claim(&mut db, room, at_work).await;
         let is_left = match &claimed {
             Ok(claimed) if claimed.is_empty() && items.is_empty() => claimer.is_left(&mut db).await,
             _ => Ok(true),

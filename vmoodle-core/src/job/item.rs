@@ -209,7 +209,7 @@ impl Bench {
         Ok(Self {
             tenant: Rc::new(tenant),
             parameters: serde_json::from_str(text("parameters")).unwrap_or_default(),
-            steps: Steps::resume(Box::new(keeper), text("memory"), text("warnings")),
+            steps: Steps::resume(Box::new(keeper), text("memory"), text("warnings")).of_run(shared.memo.clone()),
         })
     }
 
