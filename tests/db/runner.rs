@@ -12,7 +12,7 @@ use vmoodle_core::console::Console;
 use crate::{Farm, farm, map, on_both_engines};
 
 /// How long a condition may take to come true.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A farm whose tenants have no database, and what is noted of the work on them.
 struct Stage {
@@ -31,6 +31,7 @@ impl Stage {
         Some(Self { farm, log, gate })
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "a call reads better with literals")]
     fn submit(&self, operation: &str, script: Value, options: Value) -> i64 {
         let parameters = json!({"script": script, "log": self.log, "gate": self.gate});
         self.farm.console.job_submit(operation, &map(parameters), &["all".into()], &map(options)).unwrap()
@@ -97,7 +98,7 @@ on_both_engines! {
         assert_eq!((&always["attempts"], &always["errorcode"]), (&json!(3), &json!("tenant_unreachable")));
         assert_eq!(never["attempts"], 1);
         let time = |item: &Map<String, Value>, column: &str| item[column].as_i64().unwrap();
-        assert!(time(&once, "timestarted") >= time(&never, "timestarted") + 1, "two seconds, less what the clock cuts off");
+        assert!(time(&once, "timestarted") > time(&never, "timestarted"), "two seconds, less what the clock cuts off");
         assert!(time(&always, "timestarted") >= time(&never, "timestarted") + 5);
     }
 

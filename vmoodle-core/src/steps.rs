@@ -79,6 +79,7 @@ impl Steps {
     }
 
     /// The same steps in a run, with what its items share.
+    #[must_use]
     pub fn of_run(self, memo: Rc<Memo>) -> Self {
         Self { memo, ..self }
     }

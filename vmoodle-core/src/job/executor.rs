@@ -219,7 +219,7 @@ async fn all(items: &mut JoinSet<()>) {
 
 async fn take_all(shared: &Rc<Shared>, items: &mut JoinSet<()>) -> Result<()> {
     let Run { job, owner, operation, .. } = &shared.run;
-    let claimer = Claimer { job: *job, owner, idempotent: operation.meta().idempotent };
+    let door = Claimer { job: *job, owner, idempotent: operation.meta().idempotent };
     while shared.may_begin() {
         while items.try_join_next().is_some() {}
         let window = shared.window();
@@ -237,9 +237,9 @@ async fn take_all(shared: &Rc<Shared>, items: &mut JoinSet<()>) -> Result<()> {
             taken => taken?,
         };
         let at_work = if items.is_empty() { AtWork::OnNothing } else { AtWork::OnSome };
-        let claimed = claimer.claim(&mut db, room, at_work).await;
+        let claimed = door.claim(&mut db, room, at_work).await;
         let is_left = match &claimed {
-            Ok(claimed) if claimed.is_empty() && items.is_empty() => claimer.is_left(&mut db).await,
+            Ok(claimed) if claimed.is_empty() && items.is_empty() => door.is_left(&mut db).await,
             _ => Ok(true),
         };
         let asked = claimed.and_then(|claimed| Ok((claimed, is_left?)));

@@ -38,12 +38,12 @@ impl Gates {
     /// Waits until a tenant may be worked on. A place in all is taken last: who waits for a busy server holds up nobody.
     pub(super) async fn pass(&self, tenant: Option<&Tenant>) -> Result<Pass> {
         let shut = |e| Error::new(Kind::Internal, "a server's gate is shut").because(e);
-        let _server = match tenant {
+        let server = match tenant {
             Some(tenant) => Some(self.server(&tenant.database).acquire_owned().await.map_err(shut)?),
             None => None,
         };
-        let _all = self.all.clone().acquire_owned().await.map_err(shut)?;
-        Ok(Pass { _server, _all })
+        let all = self.all.clone().acquire_owned().await.map_err(shut)?;
+        Ok(Pass { _server: server, _all: all })
     }
 
     fn server(&self, place: &Endpoint) -> Arc<Semaphore> {

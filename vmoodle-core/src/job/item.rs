@@ -238,9 +238,10 @@ impl Bench {
         let mut db = shared.pool.take().await?;
         let operation = shared.run.operation;
         let mut work = self.work(shared, &mut db);
-        let done = match shared.run.undo {
-            true => operation.undo(&mut work, changes).await,
-            false => operation.apply(&mut work, changes).await,
+        let done = if shared.run.undo {
+            operation.undo(&mut work, changes).await
+        } else {
+            operation.apply(&mut work, changes).await
         };
         let stale = std::mem::take(&mut work.stale);
         shared.pool.back(db, &done);
@@ -249,7 +250,9 @@ impl Bench {
             done => done.map(|()| Vec::new()),
         };
         let dropped = dropped.map(|warnings| {
-            warnings.into_iter().for_each(|warning| self.steps.warn(warning));
+            for warning in warnings {
+                self.steps.warn(warning);
+            }
             stale
         });
         Ok((self, dropped))

@@ -76,7 +76,7 @@ impl Scribe {
                 let mut all = Vec::with_capacity(entries.len());
                 for entry in entries {
                     let alone = self.persistently(std::slice::from_ref(entry)).await;
-                    all.push(alone.and_then(|verdicts| verdicts.into_iter().map(said).collect()));
+                    all.push(alone.and_then(|verdicts| verdicts.into_iter().try_for_each(said)));
                 }
                 all
             }

@@ -75,17 +75,17 @@ async fn rehearse(work: &mut Work<'_>) -> Result<()> {
     let (log, gate) = (text(work, "log").to_owned(), text(work, "gate").to_owned());
     let begin = format!("begin {host}");
     note(&log, &begin)?;
-    let begun = fs::read_to_string(&log).unwrap_or_default().lines().filter(|line| *line == begin).count();
+    let times = fs::read_to_string(&log).unwrap_or_default().lines().filter(|line| *line == begin).count();
     for word in words(work) {
         match word.as_str() {
             "panic" => panic!("as told"),
             "fail" => return Err(Error::new(Kind::StateRefused, "as told")),
-            "busy once" if begun == 1 => return Err(Error::new(Kind::TenantUnreachable, "as told")),
+            "busy once" if times == 1 => return Err(Error::new(Kind::TenantUnreachable, "as told")),
             "busy" => return Err(Error::new(Kind::TenantUnreachable, "as told")),
-            "wait" => wait(&gate).await,
+            "wait" => wait(&gate).await?,
             "steps" => {
                 let steps = work.steps.as_mut().ok_or_else(|| Error::new(Kind::Internal, "a plan does nothing"))?;
-                steps.step("one", async || Ok(wait(&gate).await)).await?;
+                steps.step("one", async || wait(&gate).await).await?;
                 steps.step("two", async || note(&log, &format!("two {host}"))).await?;
             }
             _ => {}
@@ -94,10 +94,11 @@ async fn rehearse(work: &mut Work<'_>) -> Result<()> {
     note(&log, &format!("end {host}"))
 }
 
-async fn wait(gate: &str) {
+async fn wait(gate: &str) -> Result<()> {
     while !gate.is_empty() && !Path::new(gate).exists() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    Ok(())
 }
 
 fn note(log: &str, line: &str) -> Result<()> {

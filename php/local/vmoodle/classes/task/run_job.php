@@ -1,0 +1,82 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+namespace local_vmoodle\task;
+
+use local_vmoodle\bridge;
+use local_vmoodle\native_exception;
+
+/**
+ * Runs one job; where its time does not suffice it queues itself again.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+class run_job extends \core\task\adhoc_task {
+    /**
+     * Leaves a job to the next cron, unless that is asked for already.
+     *
+     * @param int $job its number
+     */
+    public static function queue(int $job): void {
+        \core\task\manager::queue_adhoc_task(self::of($job), true);
+    }
+
+    #[\Override]
+    public function get_name() {
+        return get_string('taskrunjob', 'local_vmoodle');
+    }
+
+    #[\Override]
+    public function execute() {
+        if (!bridge::is_control_site()) {
+            return;
+        }
+        $job = (int)($this->get_custom_data()->job ?? 0);
+        try {
+            $counts = bridge::job_run($job);
+        } catch (native_exception $exception) {
+            if ($exception->reason !== 'job_not_found') {
+                throw $exception;
+            }
+            // Its journal is gone; to try again would not help.
+            mtrace($exception->getMessage());
+            return;
+        }
+        // New passwords are told on the command line only.
+        $counts = array_filter($counts, 'is_int');
+        $shown = array_map(static fn($state, $count) => "$state $count", array_keys($counts), $counts);
+        mtrace(get_string('taskjobran', 'local_vmoodle', ['job' => $job, 'counts' => implode(', ', $shown)]));
+        if (!empty($counts['queued'])) {
+            // This task still stands in the queue, so that one like it would pass for queued already.
+            \core\task\manager::queue_adhoc_task(self::of($job));
+        }
+    }
+
+    /**
+     * The task of a job.
+     *
+     * @param int $job its number
+     * @return self not queued yet
+     */
+    private static function of(int $job): self {
+        $task = new self();
+        $task->set_component('local_vmoodle');
+        $task->set_custom_data(['job' => $job]);
+        return $task;
+    }
+}
