@@ -35,8 +35,8 @@ pub struct Status {
     pub maintenance: bool,
 }
 
-/// Texts and numbers have columns of their own: in one, MariaDB would mix collations, and PostgreSQL types.
-const FACTS: &str = "
+/// The one statement; its parameters are a day ago, now, and now. Texts and numbers have columns of their own: in one, MariaDB would mix collations, and PostgreSQL types.
+pub const FACTS: &str = "
 SELECT name AS fact, value AS setting, 0 AS number FROM {config}
  WHERE name IN ('version', 'release', 'branch', 'upgraderunning', 'allversionshash', 'outagelessupgrade', 'maintenance_enabled')
 UNION ALL SELECT 'lastcronstart', value, 0 FROM {config_plugins} WHERE plugin = 'tool_task' AND name = 'lastcronstart'
