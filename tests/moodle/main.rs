@@ -11,3 +11,4 @@ mod original;
 mod pages;
 mod scripts;
 mod stage;
+mod status;

@@ -1,8 +1,13 @@
 //! The memory of an item: what it has done already, so that a run after `kill -9` goes on where the last one stopped.
 
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -16,10 +21,40 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
     done.unwrap_or_else(|e| Err(Error::new(Kind::Internal, "work on files has ended early").because(e)))
 }
 
+/// What of an item is kept in the journal; `None` where there is nothing to keep.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// What it has done and remembers, as JSON.
+    pub memory: Option<String>,
+    /// What a person should know, as a JSON list of texts.
+    pub warnings: Option<String>,
+    /// How many steps are done.
+    pub steps: i64,
+}
+
+/// A fact that was collected of a tenant: its name and its value, `None` where there is none.
+pub type Fact = (&'static str, Option<String>);
+
+/// What the items of one run find out once for all of them: facts of the code, of a server.
+#[derive(Debug, Default)]
+pub struct Memo(RefCell<HashMap<String, Rc<dyn Any>>>);
+
+impl Memo {
+    /// What was found out under a name; the first item that asks does the work, and others wait for it. A failure is not
+    /// kept. One name has one type.
+    pub async fn once<T: 'static>(&self, name: &str, work: impl AsyncFnOnce() -> Result<T>) -> Result<Rc<T>> {
+        let cell =
+            self.0.borrow_mut().entry(name.to_owned()).or_insert_with(|| Rc::new(OnceCell::<Rc<T>>::new())).clone();
+        let cell = cell.downcast::<OnceCell<Rc<T>>>();
+        let cell = cell.map_err(|_| Error::new(Kind::Internal, format!("`{name}` is remembered as something else")))?;
+        cell.get_or_try_init(async || work().await.map(Rc::new)).await.cloned()
+    }
+}
+
 /// Where the memory is kept.
 pub trait Keeper {
-    /// Saves memory, warnings and the number of steps done; fails when the lease is lost or the job is cancelled.
-    fn keep(&self, memory: String, warnings: String, steps: i64) -> Doing<'_, ()>;
+    /// Saves it; fails when the lease is lost or the job is cancelled.
+    fn keep(&self, kept: Kept) -> Doing<'_, ()>;
 }
 
 /// The steps of an item and what it remembers between runs.
@@ -29,6 +64,8 @@ pub struct Steps {
     values: Map<String, Value>,
     warnings: Vec<String>,
     told: Option<Secret>,
+    facts: Vec<Fact>,
+    memo: Rc<Memo>,
 }
 
 impl Steps {
@@ -37,7 +74,19 @@ impl Steps {
         let memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
         let done = memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default();
         let values = memory.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
-        Self { keeper, done, values, warnings: serde_json::from_str(warnings).unwrap_or_default(), told: None }
+        let warnings = serde_json::from_str(warnings).unwrap_or_default();
+        Self { keeper, done, values, warnings, told: None, facts: Vec::new(), memo: Rc::default() }
+    }
+
+    /// The same steps in a run, with what its items share.
+    #[must_use]
+    pub fn of_run(self, memo: Rc<Memo>) -> Self {
+        Self { memo, ..self }
+    }
+
+    /// What the items of the run share.
+    pub fn memo(&self) -> Rc<Memo> {
+        self.memo.clone()
     }
 
     /// Whether a step is done.
@@ -53,6 +102,16 @@ impl Steps {
     /// What was told.
     pub fn take_told(&mut self) -> Option<Secret> {
         self.told.take()
+    }
+
+    /// Notes facts of the tenant: they are written down together with the item's end.
+    pub fn collect(&mut self, facts: impl IntoIterator<Item = Fact>) {
+        self.facts.extend(facts);
+    }
+
+    /// What was noted.
+    pub fn take_facts(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.facts)
     }
 
     /// Does a step unless the journal says that it is done. A step must be repeatable from its own start.
@@ -92,9 +151,17 @@ impl Steps {
 
     /// Saves everything; fails when the lease is lost or the job is cancelled.
     pub async fn keep(&mut self) -> Result<()> {
-        let steps = i64::try_from(self.done.len()).unwrap_or(i64::MAX);
-        let memory = json!({ "done": self.done, "values": self.values }).to_string();
-        self.keeper.keep(memory, json!(self.warnings).to_string(), steps).await
+        self.keeper.keep(self.kept()).await
+    }
+
+    /// What is to be saved.
+    pub fn kept(&self) -> Kept {
+        let has_memory = !self.done.is_empty() || !self.values.is_empty();
+        Kept {
+            memory: has_memory.then(|| json!({ "done": self.done, "values": self.values }).to_string()),
+            warnings: (!self.warnings.is_empty()).then(|| json!(self.warnings).to_string()),
+            steps: i64::try_from(self.done.len()).unwrap_or(i64::MAX),
+        }
     }
 }
 

@@ -132,6 +132,14 @@ pub(crate) fn vmoodle_job_undo(job: i64) -> PhpResult<i64> {
     with_console(|console| console.job_undo(job))
 }
 
+/// What was collected of each tenant.
+#[php_function]
+#[php(name = "Vmoodle\\status", optional = "targets", defaults(targets = Entries::NONE))]
+pub(crate) fn vmoodle_status(targets: Entries<'_>) -> PhpResult<Table> {
+    let targets = targets.0.map(words).transpose()?.unwrap_or_default();
+    with_console(|console| console.status(&targets)).map(|all| list(all.iter().map(|one| value(map(one)))))
+}
+
 /// Reads and checks a file of nodes.
 #[php_function]
 #[php(name = "Vmoodle\\nodes", optional = "defaults", defaults(defaults = Entries::NONE))]
@@ -172,6 +180,7 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_job_cancel))
         .function(wrap_function!(vmoodle_job_retry))
         .function(wrap_function!(vmoodle_job_undo))
+        .function(wrap_function!(vmoodle_status))
         .function(wrap_function!(vmoodle_nodes))
         .function(wrap_function!(vmoodle_snapshots))
         .function(wrap_function!(vmoodle_snapshot_verify))

@@ -456,6 +456,21 @@ function job_retry(int $job): int {}
 function job_undo(int $job): int {}
 
 /**
+ * What the operation `tenant_status` has collected of each tenant meant, in the registry's order.
+ *
+ * Facts, each of which may be missing or null: `reachable`, `error`, `version`, `release`, `branch`, `upgrading`, `pending`,
+ * `users`, `activeusers` (within a day), `courses`, `lastcron` (seconds since 1970), `duetasks`, `failingtasks`,
+ * `maintenance`, `cachestores`, `diskfree` (bytes); of a collection with `sizes` also `databaseoctets`, `fileoctets`.
+ * `pending` is null where only Moodle could tell: the control site is not of the code's version itself.
+ *
+ * @param list<string> $targets target words; none means all tenants, in all states
+ * @return list<array{tenant: string, state: string, facts: array<string, array{value: ?string, collected: int, age: int}>}>
+ *     `collected` in seconds since 1970, `age` in seconds
+ * @throws InvalidException `bad_parameter`
+ */
+function status(array $targets = []): array {}
+
+/**
  * Reads a file of nodes (the original's CSV, or JSON) and checks it whole; nothing is touched.
  *
  * @param string $contents the file, in UTF-8

@@ -21,7 +21,7 @@ impl Console {
     pub fn plan(&self, operation: &str, parameters: &Map<String, Value>, targets: &[String]) -> Result<Vec<Value>> {
         let keyring = self.keyring()?;
         let asked = job::Request { operation, parameters, targets };
-        self.jobs_on(async |db| job::plan(db, &self.control, &keyring, &asked).await)
+        self.jobs_on(async |db| job::plan(db, &self.control, keyring, &asked).await)
     }
 
     /// Writes a job and one item for each tenant meant; gives its number. Options: `concurrency`, `on_error`

@@ -5,6 +5,7 @@
 mod jobs;
 mod publication;
 mod shelf;
+mod status;
 
 use std::ops::ControlFlow;
 

@@ -10,6 +10,8 @@ mod mysql;
 mod postgres;
 mod scram;
 
+use std::collections::HashMap;
+
 use crate::control::ControlSite;
 use crate::error::{Error, Kind, Result};
 use crate::ident::{AccountName, DbName};
@@ -158,6 +160,14 @@ impl ServerAdmin {
     /// What a database takes on disk, in bytes; 0 for one that is not there.
     pub async fn size(&self, name: &DbName) -> Result<u64> {
         twin!(self, size(name))
+    }
+
+    /// What every database that the login may look at takes on disk, in bytes, by its name: one question for all.
+    pub async fn sizes(&self) -> Result<HashMap<String, i64>> {
+        let mut line = self.enter(None).await?;
+        let rows = twin!(&mut line, sizes())?;
+        line.close().await;
+        Ok(rows.iter().filter_map(|row| Some((row.text("name")?.to_owned(), row.int("number")?))).collect())
     }
 
     /// Whether there is an account of this name.

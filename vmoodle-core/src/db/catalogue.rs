@@ -86,6 +86,17 @@ impl Db {
         Ok(found)
     }
 
+    /// What the database takes on disk, in bytes, as far as its own account can tell.
+    pub async fn octets(&mut self) -> Result<Option<i64>, Fault> {
+        let select = if self.engine().is_mysql() {
+            "SELECT CAST(SUM(data_length + index_length) AS SIGNED) AS octets FROM information_schema.tables
+             WHERE table_schema = DATABASE()"
+        } else {
+            "SELECT pg_database_size(current_database()) AS octets"
+        };
+        Ok(self.fetch_one(select, &[]).await?.and_then(|row| row.int("octets")))
+    }
+
     fn own_table(&self, name: &str) -> Option<TableName> {
         TableName::parse(name.strip_prefix(self.prefix.as_str())?).ok()
     }

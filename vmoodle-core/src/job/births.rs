@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::journal::{self, NewItem};
+use super::plan::shown;
 use super::{Request, refused, userid};
 use crate::control::ControlSite;
 use crate::db::Db;
@@ -74,13 +75,10 @@ pub(super) async fn plan(
                 let (tenant, parameters) = (&granted.tenant, &granted.parameters);
                 let mut work =
                     Work { control, keyring, db: session.db(), tenant, parameters, steps: None, stale: Vec::new() };
-                match operation.plan(&mut work).await {
-                    Ok(changes) => json!({ "tenant": tenant.address.to_string(), "changes": changes }),
-                    Err(error) => unplanned(&tenant.address.to_string(), &error),
-                }
+                shown(&tenant.address.to_string(), operation.plan(&mut work).await)
             }
             Answer::Exists(wwwroot) => json!({ "tenant": wwwroot, "changes": [] }),
-            Answer::Refused(wwwroot, error) => unplanned(&wwwroot, &error),
+            Answer::Refused(wwwroot, error) => shown(&wwwroot, Err(error)),
         });
     }
     Ok(plans)
@@ -118,8 +116,4 @@ async fn answers(
 fn common(parameters: &Map<String, Value>) -> Map<String, Value> {
     let wanted = |name: &str| WISH.iter().any(|param| param.name == name);
     parameters.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-fn unplanned(wwwroot: &str, error: &Error) -> Value {
-    json!({ "tenant": wwwroot, "changes": [], "errorcode": error.code(), "error": error.to_string() })
 }

@@ -1,41 +1,52 @@
-//! Runs a job: bounded workers, each item in a task of its own, so that neither an error nor a panic reaches another.
+//! Runs a job: takes items as fast as they are worked off, and works on several at once.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
-use tokio::sync::Semaphore;
-use tokio::task::{LocalSet, spawn_local};
+use serde_json::{Map, Value};
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet, LocalSet, spawn_local};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Publisher;
-use super::journal::{self, Outcome};
-use super::state::{CANCELLED, DONE, FAILED, QUEUED, SKIPPED};
-use crate::control::ControlSite;
-use crate::db::{Db, Row};
+use super::claim::{AtWork, Claimer};
+use super::gates::Gates;
+use super::item;
+use super::journal;
+use super::pool::Pool;
+use super::scribe::Scribe;
+use super::state::DONE;
+use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::moodle::caches::Caches;
-use crate::operation::contract::{Change, Operation, Work};
-use crate::registry::farm::now;
-use crate::registry::row;
+use crate::operation::contract::Operation;
 use crate::secret::Keyring;
-use crate::steps::{Doing, Keeper, Steps};
+use crate::steps::Memo;
 
 /// How long a run takes new items.
-const TAKES: Duration = Duration::from_mins(15);
-/// How many items run at once on one database server.
-const PER_SERVER: usize = 4;
+pub(super) const TAKES: Duration = Duration::from_mins(15);
 
 /// How often what is done becomes visible while the job goes on.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a request that read before the commit may still fill the cache with it.
-const DROPPED_AGAIN: Duration = Duration::from_millis(60);
+/// How often whoever listens hears how far it is.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
+
+/// How often leases are renewed, a quarter of what they last.
+const BEATS_EVERY: Duration = Duration::from_secs(15);
+
+/// How long nothing is asked after nothing could be taken.
+const REST: Duration = Duration::from_millis(100);
+
+/// So much work is taken ahead, and not more: other runners want their share.
+const AHEAD: Duration = Duration::from_millis(250);
+
+/// How many items are held at most.
+const MOST: usize = 256;
 
 /// What a run works with.
 pub(super) struct Run {
-    pub(super) control: ControlSite,
     pub(super) keyring: Rc<Keyring>,
     pub(super) operation: &'static dyn Operation,
     pub(super) job: i64,
@@ -43,63 +54,116 @@ pub(super) struct Run {
     pub(super) owner: String,
     pub(super) concurrency: usize,
     pub(super) stop_after: Option<u64>,
+    pub(super) takes: Duration,
 }
 
-struct Shared {
-    run: Run,
-    idle: RefCell<Vec<Db>>,
-    servers: RefCell<HashMap<String, Rc<Semaphore>>>,
-    failed: Cell<u64>,
-    began: Instant,
+/// What the items of a run share.
+pub(super) struct Shared {
+    pub(super) run: Run,
+    pub(super) pool: Rc<Pool>,
+    pub(super) gates: Gates,
+    pub(super) scribe: Rc<Scribe>,
+    pub(super) caches: Caches,
+    pub(super) memo: Rc<Memo>,
     /// New passwords by address: told once, kept nowhere.
-    told: RefCell<Map<String, Value>>,
-    caches: Caches,
+    pub(super) told: RefCell<Map<String, Value>>,
+    /// How many items have failed for good.
+    pub(super) failed: Cell<u64>,
+    /// Why nothing more can be done: the journal cannot be written.
+    pub(super) broken: RefCell<Option<Error>>,
+    began: Instant,
+    /// Items whose work is not over.
+    held: Cell<usize>,
+    /// Rings when there are fewer.
+    fewer: Notify,
+    /// Seconds that an item's work takes, the last ones counting most.
+    pace: Cell<f64>,
 }
 
 impl Shared {
-    async fn db(&self) -> Result<Db> {
-        let idle = self.idle.borrow_mut().pop();
-        match idle {
-            Some(db) => Ok(db),
-            None => Db::open_control(&self.run.control).await,
-        }
+    /// Whether an item may still be begun.
+    pub(super) fn may_begin(&self) -> bool {
+        self.began.elapsed() < self.run.takes && !self.has_failed_enough() && self.broken.borrow().is_none()
     }
 
-    fn back(&self, db: Db) {
-        self.idle.borrow_mut().push(db);
+    fn has_failed_enough(&self) -> bool {
+        self.run.stop_after.is_some_and(|most| self.failed.get() >= most)
     }
 
-    fn may_take(&self) -> bool {
-        self.began.elapsed() < TAKES && self.run.stop_after.is_none_or(|most| self.failed.get() < most)
+    /// An item's work is over, after so many seconds of it; its outcome may still be on its way.
+    pub(super) fn let_go(&self, worked: Duration) {
+        self.pace.set(self.pace.get() * 0.8 + worked.as_secs_f64() * 0.2);
+        self.held.set(self.held.get().saturating_sub(1));
+        self.fewer.notify_one();
+    }
+
+    /// How many items to hold: as many as are worked on at once, and what will be soon.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn window(&self) -> usize {
+        let least = self.run.concurrency;
+        let soon = least as f64 * AHEAD.as_secs_f64() / self.pace.get().max(1e-6);
+        (soon as usize).clamp(least, MOST.max(least))
     }
 }
 
 /// Runs until nothing is queued, the time is up or too much has failed; `progress` hears the counts.
 pub(super) async fn run(
     run: Run,
+    pool: Pool,
     publisher: &dyn Publisher,
     progress: &mut dyn FnMut(&Map<String, Value>),
 ) -> Result<Map<String, Value>> {
-    let concurrency = run.concurrency;
+    let pool = Rc::new(pool);
+    let mut db = pool.take().await?;
+    let gates = Gates::open(&mut db, run.concurrency).await?;
+    let scribe = Rc::new(Scribe::new(pool.clone(), run.job, run.owner.clone()));
     let shared = Rc::new(Shared {
         run,
-        idle: RefCell::default(),
-        servers: RefCell::default(),
-        failed: Cell::new(0),
-        began: Instant::now(),
-        told: RefCell::default(),
+        pool: pool.clone(),
+        gates,
+        scribe: scribe.clone(),
         caches: Caches::default(),
+        memo: Rc::default(),
+        told: RefCell::default(),
+        failed: Cell::new(0),
+        broken: RefCell::default(),
+        began: Instant::now(),
+        held: Cell::new(0),
+        fewer: Notify::new(),
+        pace: Cell::new(AHEAD.as_secs_f64()),
     });
     let local = LocalSet::new();
     let heart = local.spawn_local(beat(shared.clone()));
-    let workers: Vec<_> = (0..concurrency).map(|_| local.spawn_local(work(shared.clone()))).collect();
-    let counts = local
-        .run_until(Box::pin(async {
-            let mut db = shared.db().await?;
-            let mut said = Map::new();
-            let (mut out, mut pending) = (Instant::now(), false);
-            while workers.iter().any(|worker| !worker.is_finished()) {
-                let counts = journal::counts(&mut db, shared.run.job).await?;
+    let writer = local.spawn_local(scribe.serve());
+    let taking = local.spawn_local(take(shared.clone()));
+    let counts = local.run_until(Box::pin(watch(&shared, db, taking, publisher, progress))).await;
+    heart.abort();
+    writer.abort();
+    // What they hold is given back before the goodbye.
+    local.await;
+    pool.close().await;
+    counts
+}
+
+/// Tells and publishes what is done until the work is over; gives the last counts.
+async fn watch(
+    shared: &Rc<Shared>,
+    mut db: Db,
+    mut taking: JoinHandle<Result<()>>,
+    publisher: &dyn Publisher,
+    progress: &mut dyn FnMut(&Map<String, Value>),
+) -> Result<Map<String, Value>> {
+    let job = shared.run.job;
+    let mut ticks = interval(TOLD_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said = Map::new();
+    let (mut out, mut pending) = (Instant::now(), false);
+    let taken = loop {
+        tokio::select! {
+            done = &mut taking => break done,
+            _ = ticks.tick() => {
+                // A database that does not answer now may do so again before the leases are over.
+                let Ok(counts) = journal::counts(&mut db, job).await else { continue };
                 if counts != said {
                     progress(&counts);
                     pending |= shared.run.operation.meta().publishes && counts.get(DONE) != said.get(DONE);
@@ -110,182 +174,101 @@ pub(super) async fn run(
                     let _ = publisher.publish(&mut db, &shared.run.keyring).await;
                     (out, pending) = (Instant::now(), false);
                 }
-                tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            for worker in workers {
-                worker.await.map_err(|e| Error::new(Kind::Internal, "a worker has ended early").because(e))??;
-            }
-            if shared.run.stop_after.is_some_and(|most| shared.failed.get() >= most) {
-                journal::stop(&mut db, shared.run.job).await?;
-            }
-            let mut counts = journal::counts(&mut db, shared.run.job).await?;
-            db.close().await;
-            let told = shared.told.take();
-            if !told.is_empty() {
-                counts.insert("passwords".into(), Value::Object(told));
-            }
-            Ok(counts)
-        }))
-        .await;
-    heart.abort();
-    counts
+        }
+    };
+    taken.map_err(|e| Error::new(Kind::Internal, "a run has ended early").because(e))??;
+    let done = end(shared, &mut db).await;
+    shared.pool.back(db, &done);
+    done
+}
+
+async fn end(shared: &Shared, db: &mut Db) -> Result<Map<String, Value>> {
+    if shared.has_failed_enough() {
+        journal::stop(db, shared.run.job).await?;
+    }
+    let mut counts = journal::counts(db, shared.run.job).await?;
+    let told = shared.told.take();
+    if !told.is_empty() {
+        counts.insert("passwords".into(), Value::Object(told));
+    }
+    Ok(counts)
 }
 
 async fn beat(shared: Rc<Shared>) {
     loop {
-        tokio::time::sleep(Duration::from_secs(15)).await;
-        if let Ok(mut db) = shared.db().await
-            && journal::beat(&mut db, &shared.run.owner).await.is_ok()
-        {
-            shared.back(db);
+        sleep(BEATS_EVERY).await;
+        if let Ok(mut db) = shared.pool.take().await {
+            let done = journal::beat(&mut db, shared.run.job, &shared.run.owner).await;
+            shared.pool.back(db, &done);
         }
     }
 }
 
-async fn work(shared: Rc<Shared>) -> Result<()> {
-    while shared.may_take() {
-        let mut db = shared.db().await?;
-        let claimed =
-            journal::claim(&mut db, shared.run.job, &shared.run.owner, shared.run.operation.meta().idempotent).await;
-        match claimed {
-            Ok(Some(item)) => {
-                shared.back(db);
-                one(&shared, item).await?;
+/// Takes items and works on them; gives the first error that concerns them all, after everything has ended.
+async fn take(shared: Rc<Shared>) -> Result<()> {
+    let mut items = JoinSet::new();
+    let taken = take_all(&shared, &mut items).await;
+    all(&mut items).await;
+    taken.and(shared.broken.take().map_or(Ok(()), Err))
+}
+
+async fn all(items: &mut JoinSet<()>) {
+    while items.join_next().await.is_some() {}
+}
+
+async fn take_all(shared: &Rc<Shared>, items: &mut JoinSet<()>) -> Result<()> {
+    let Run { job, owner, operation, .. } = &shared.run;
+    let door = Claimer { job: *job, owner, idempotent: operation.meta().idempotent };
+    while shared.may_begin() {
+        while items.try_join_next().is_some() {}
+        let window = shared.window();
+        let room = window.saturating_sub(shared.held.get());
+        // Several at once, so that not every end of an item asks for the next one.
+        if room * 2 < window {
+            shared.fewer.notified().await;
+            continue;
+        }
+        let mut db = match shared.pool.take().await {
+            Err(error) if error.kind().is_retryable() => {
+                sleep(REST).await;
+                continue;
             }
-            Ok(None) => {
-                let counts = journal::counts(&mut db, shared.run.job).await?;
-                shared.back(db);
-                if !counts.contains_key(QUEUED) && !expired(&shared).await? {
-                    return Ok(());
+            taken => taken?,
+        };
+        let at_work = if items.is_empty() { AtWork::OnNothing } else { AtWork::OnSome };
+        let claimed = door.claim(&mut db, room, at_work).await;
+        let is_left = match &claimed {
+            Ok(claimed) if claimed.is_empty() && items.is_empty() => door.is_left(&mut db).await,
+            _ => Ok(true),
+        };
+        let asked = claimed.and_then(|claimed| Ok((claimed, is_left?)));
+        shared.pool.back(db, &asked);
+        match asked {
+            Ok((_, false)) => return Ok(()),
+            Ok((claimed, true)) if claimed.is_empty() => {
+                // One that runs may come back into the queue.
+                tokio::select! {
+                    () = all(items), if !items.is_empty() => {}
+                    () = sleep(REST) => {}
                 }
-                tokio::time::sleep(Duration::from_millis(200)).await;
             }
-            Err(error) if error.kind().is_retryable() => tokio::time::sleep(Duration::from_millis(200)).await,
+            Ok((claimed, true)) => {
+                shared.held.set(shared.held.get() + claimed.len());
+                for one in claimed {
+                    let inside = shared.clone();
+                    items.spawn_local(async move { item::work_off(inside, one).await });
+                }
+            }
+            Err(error) if error.kind().is_retryable() => sleep(REST).await,
             Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-/// Whether a dead runner's items wait to be taken.
-async fn expired(shared: &Shared) -> Result<bool> {
-    let mut db = shared.db().await?;
-    let sql = "SELECT id FROM {local_vmoodle_item} WHERE jobid = ? AND status = 'running' AND leaseuntil < ? LIMIT 1";
-    let found = db.fetch_one(sql, &[shared.run.job.into(), now().into()]).await?.is_some();
-    shared.back(db);
-    Ok(found)
-}
-
-async fn one(shared: &Rc<Shared>, item: Row) -> Result<()> {
-    let id = item.int("id").unwrap_or(0);
-    let attempts = item.int("attempts").unwrap_or(1);
-    let server = item.text("server").unwrap_or_default().to_owned();
-    let permits =
-        shared.servers.borrow_mut().entry(server).or_insert_with(|| Rc::new(Semaphore::new(PER_SERVER))).clone();
-    let _permit =
-        permits.acquire().await.map_err(|e| Error::new(Kind::Internal, "a server's gate is shut").because(e))?;
-    let inside = shared.clone();
-    let done = spawn_local(async move { perform(&inside, &item).await }).await;
-    let done = done.unwrap_or_else(|_| Err(Error::new(Kind::Internal, "the operation panicked: please report it")));
-    let outcome = match done {
-        Ok(Some(after)) => Outcome { status: DONE, after: Some(after), error: None, notbefore: 0 },
-        Ok(None) => Outcome { status: SKIPPED, after: None, error: None, notbefore: 0 },
-        Err(error) if error.kind() == Kind::LeaseLost => return Ok(()),
-        Err(error) => {
-            let again = error.kind().is_retryable() && attempts < journal::ATTEMPTS;
-            let status = match error.kind() {
-                Kind::JobCancelled => CANCELLED,
-                _ if again => QUEUED,
-                _ => FAILED,
-            };
-            if status == FAILED {
-                shared.failed.set(shared.failed.get() + 1);
-            }
-            let notbefore = if again { now() + (1 << attempts) } else { 0 };
-            Outcome { status, after: None, error: Some((error.code(), error.to_string())), notbefore }
-        }
-    };
-    let mut db = shared.db().await?;
-    match journal::finish(&mut db, id, &shared.run.owner, outcome).await {
-        Err(error) if error.kind() != Kind::LeaseLost => return Err(error),
-        _ => shared.back(db),
-    }
-    Ok(())
-}
-
-/// Does the item's work; gives the after-image, or `None` where there was nothing to do.
-async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
-    let Run { control, keyring, operation, undo, owner, .. } = &shared.run;
-    let id = item.int("id").unwrap_or(0);
-    let mut db = shared.db().await?;
-    let sql = "SELECT * FROM {local_vmoodle} WHERE id = ?";
-    let row = db.fetch_one(sql, &[item.int("tenantid").into()]).await?;
-    let text = |column| item.text(column).unwrap_or_default();
-    let keeper = Box::new(ItemKeeper { shared: shared.clone(), item: id });
-    let mut steps = Steps::resume(keeper, text("memory"), text("warnings"));
-    if row.is_none() && item.int("attempts").unwrap_or(0) > 1 && item.text("beforeimage").is_some() {
-        // A runner died between the last step, which took the tenant out of the registry, and the end of the item.
-        return Ok(item.text("beforeimage").map(str::to_owned));
-    }
-    let row = row.ok_or_else(|| Error::new(Kind::TenantNotFound, "the tenant is no longer in the registry"))?;
-    let tenant = row::tenant(&row)?;
-    let parameters: Map<String, Value> =
-        serde_json::from_str(item.text("parameters").unwrap_or("{}")).unwrap_or_default();
-    let mut work = Work {
-        control,
-        keyring,
-        db: &mut db,
-        tenant: &tenant,
-        parameters: &parameters,
-        steps: Some(&mut steps),
-        stale: Vec::new(),
-    };
-    let kept: Option<Vec<Change>> = item.text("beforeimage").and_then(|image| serde_json::from_str(image).ok());
-    let changes = match kept {
-        Some(changes) => changes,
-        None => operation.plan(&mut work).await?,
-    };
-    if changes.is_empty() && !operation.meta().reads_only && !*undo {
-        return Ok(None);
-    }
-    let image =
-        serde_json::to_string(&changes).map_err(|e| Error::new(Kind::Internal, "an image is no JSON").because(e))?;
-    journal::before(work.db, id, owner, &image).await?;
-    if *undo {
-        operation.undo(&mut work, &changes).await?;
-    } else {
-        operation.apply(&mut work, &changes).await?;
-    }
-    let stale = std::mem::take(&mut work.stale);
-    if !stale.is_empty() {
-        for _ in 0..2 {
-            for warning in shared.caches.drop_entries(&tenant, &stale).await? {
-                steps.warn(warning);
-            }
-            tokio::time::sleep(DROPPED_AGAIN).await;
-        }
-    }
-    steps.keep().await?;
-    if let Some(password) = steps.take_told() {
-        shared.told.borrow_mut().insert(tenant.address.to_string(), json!(password.reveal()));
-    }
-    shared.back(db);
-    Ok(Some(image))
-}
-
-struct ItemKeeper {
-    shared: Rc<Shared>,
-    item: i64,
-}
-
-impl Keeper for ItemKeeper {
-    fn keep(&self, memory: String, warnings: String, steps: i64) -> Doing<'_, ()> {
-        Box::pin(async move {
-            let mut db = self.shared.db().await?;
-            let memory = [memory.into(), warnings.into(), steps.into()];
-            let kept = journal::keep(&mut db, self.item, &self.shared.run.owner, memory).await;
-            self.shared.back(db);
-            kept
-        })
-    }
+/// Runs work in a task of its own, so that a panic reaches nobody else.
+pub(super) async fn apart<T: 'static>(work: impl Future<Output = Result<T>> + 'static) -> Result<T> {
+    let done = spawn_local(work).await;
+    done.unwrap_or_else(|_| Err(Error::new(Kind::Internal, "the operation panicked: please report it")))
 }

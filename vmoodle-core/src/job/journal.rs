@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::state::{self, CANCELLED, DONE, FAILED, QUEUED, RUNNING, UNKNOWN};
-use crate::db::{Cell, Db, Param, Row, Sql};
+use super::state::{CANCELLED, DONE, FAILED, QUEUED, RUNNING, UNKNOWN};
+use crate::db::{Db, Param, Row, Sql};
 use crate::error::{Error, Kind, Result};
 use crate::registry::farm::now;
 use crate::tenant::Tenant;
@@ -150,108 +150,15 @@ pub(super) async fn counts(db: &mut Db, job: i64) -> Result<Map<String, Value>> 
     Ok(rows.iter().map(|r| (r.text("status").unwrap_or_default().to_owned(), json!(r.int("items")))).collect())
 }
 
-/// Takes the next item, with its tenant's lock; `None` where nothing can be taken now.
-pub(super) async fn claim(db: &mut Db, job: i64, owner: &str, idempotent: bool) -> Result<Option<Row>> {
-    let mut db = db.begin().await?;
-    let time = now();
-    let sql = "SELECT * FROM {local_vmoodle_item} WHERE jobid = ? AND ((status = 'queued' AND notbefore <= ?) \
-               OR (status = 'running' AND leaseuntil < ?)) ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED";
-    let Some(item) = db.fetch_one(sql, &[job.into(), time.into(), time.into()]).await? else { return Ok(None) };
-    let (id, tenant) = (item.int("id"), item.int("tenantid"));
-    let attempts = item.int("attempts").unwrap_or(0);
-    let expired = item.text("status") == Some(RUNNING);
-    if expired && (attempts >= ATTEMPTS || !idempotent) {
-        let (status, why) =
-            if idempotent { (FAILED, "its runners died too often") } else { (UNKNOWN, "its runner died") };
-        let sql = "UPDATE {local_vmoodle_item} SET status = ?, errorcode = 'lease_lost', error = ?, timefinished = ?, \
-                   leaseowner = NULL WHERE id = ?";
-        db.execute(sql, &[status.into(), why.into(), time.into(), id.into()]).await?;
-        unlock(&mut db, id.unwrap_or(0)).await?;
-        db.commit().await?;
-        return Ok(None);
-    }
-    let sql = "UPDATE {local_vmoodle} SET lockitem = ?, lockuntil = ? WHERE id = ? \
-               AND (lockitem IS NULL OR lockitem = 0 OR lockitem = ? OR lockuntil < ?)";
-    let until = time + LEASE;
-    let locked = db.execute(sql, &[id.into(), until.into(), tenant.into(), id.into(), time.into()]).await?;
-    if locked == 0 && db.fetch_one("SELECT id FROM {local_vmoodle} WHERE id = ?", &[tenant.into()]).await?.is_some() {
-        let sql = "UPDATE {local_vmoodle_item} SET notbefore = ? WHERE id = ?";
-        db.execute(sql, &[(time + 1).into(), id.into()]).await?;
-        db.commit().await?;
-        return Ok(None);
-    }
-    let sql = "UPDATE {local_vmoodle_item} SET status = 'running', attempts = attempts + 1, leaseowner = ?, \
-               leaseuntil = ?, heartbeat = ?, timestarted = ? WHERE id = ?";
-    db.execute(sql, &[owner.into(), until.into(), time.into(), time.into(), id.into()]).await?;
-    db.commit().await?;
-    let mut item = item;
-    item.set("attempts", Cell::Int(attempts + 1));
-    Ok(Some(item))
-}
-
 /// Keeps what a runner holds: its items and their tenants' locks.
-pub(super) async fn beat(db: &mut Db, owner: &str) -> Result<()> {
+pub(super) async fn beat(db: &mut Db, job: i64, owner: &str) -> Result<()> {
     let until = now() + LEASE;
-    let sql =
-        "UPDATE {local_vmoodle_item} SET leaseuntil = ?, heartbeat = ? WHERE leaseowner = ? AND status = 'running'";
-    db.execute(sql, &[until.into(), now().into(), owner.into()]).await?;
+    let sql = "UPDATE {local_vmoodle_item} SET leaseuntil = ?, heartbeat = ? \
+               WHERE jobid = ? AND status = 'running' AND leaseowner = ?";
+    db.execute(sql, &[until.into(), now().into(), job.into(), owner.into()]).await?;
     let sql = "UPDATE {local_vmoodle} SET lockuntil = ? WHERE lockitem IN \
-               (SELECT id FROM {local_vmoodle_item} WHERE leaseowner = ? AND status = 'running')";
-    db.execute(sql, &[until.into(), owner.into()]).await?;
-    Ok(())
-}
-
-/// Saves an item's memory while the lease holds and the job is not cancelled.
-pub(super) async fn keep(db: &mut Db, item: i64, owner: &str, memory: [Param; 3]) -> Result<()> {
-    let sql =
-        "SELECT cancelled FROM {local_vmoodle_job} WHERE id = (SELECT jobid FROM {local_vmoodle_item} WHERE id = ?)";
-    if db.fetch_one(sql, &[item.into()]).await?.and_then(|row| row.int("cancelled")).unwrap_or(0) > 0 {
-        return Err(Error::new(Kind::JobCancelled, "the job was cancelled"));
-    }
-    let [memory, warnings, steps] = memory;
-    let sql = "UPDATE {local_vmoodle_item} SET memory = ?, warnings = ?, steps = ? WHERE id = ? AND leaseowner = ?";
-    held(db.execute(sql, &[memory, warnings, steps, item.into(), owner.into()]).await?)
-}
-
-/// Puts the before-image in the journal.
-pub(super) async fn before(db: &mut Db, item: i64, owner: &str, image: &str) -> Result<()> {
-    let sql = "UPDATE {local_vmoodle_item} SET beforeimage = ? WHERE id = ? AND leaseowner = ?";
-    held(db.execute(sql, &[image.into(), item.into(), owner.into()]).await?)
-}
-
-/// How an item ended, or that it is to be tried again.
-pub(super) struct Outcome {
-    pub(super) status: &'static str,
-    pub(super) after: Option<String>,
-    pub(super) error: Option<(&'static str, String)>,
-    pub(super) notbefore: i64,
-}
-
-/// Writes an item's outcome and lets its tenant go.
-pub(super) async fn finish(db: &mut Db, item: i64, owner: &str, outcome: Outcome) -> Result<()> {
-    debug_assert!(state::may_move(RUNNING, outcome.status));
-    let (code, error) = outcome.error.map_or((None, None), |(code, text)| (Some(code.to_owned()), Some(text)));
-    let mut db = db.begin().await?;
-    let sql = "UPDATE {local_vmoodle_item} SET status = ?, afterimage = ?, errorcode = ?, error = ?, notbefore = ?, \
-               timefinished = ?, leaseowner = NULL, leaseuntil = 0 WHERE id = ? AND leaseowner = ?";
-    let params = [
-        outcome.status.into(),
-        outcome.after.into(),
-        code.into(),
-        error.into(),
-        outcome.notbefore.into(),
-        now().into(),
-        item.into(),
-        owner.into(),
-    ];
-    held(db.execute(sql, &params).await?)?;
-    unlock(&mut db, item).await?;
-    Ok(db.commit().await?)
-}
-
-async fn unlock(db: &mut Db, item: i64) -> Result<()> {
-    db.execute("UPDATE {local_vmoodle} SET lockitem = NULL, lockuntil = NULL WHERE lockitem = ?", &[item.into()])
-        .await?;
+               (SELECT id FROM {local_vmoodle_item} WHERE jobid = ? AND status = 'running' AND leaseowner = ?)";
+    db.execute(sql, &[until.into(), job.into(), owner.into()]).await?;
     Ok(())
 }
 
@@ -287,8 +194,4 @@ pub(super) async fn close(db: &mut Db, job: i64) -> Result<()> {
     let sql = "UPDATE {local_vmoodle_job} SET status = ?, timefinished = ? WHERE id = ? AND timefinished = 0";
     db.execute(sql, &[status.into(), now().into(), job.into()]).await?;
     Ok(())
-}
-
-fn held(rows: u64) -> Result<()> {
-    if rows > 0 { Ok(()) } else { Err(Error::new(Kind::LeaseLost, "another runner has taken the item over")) }
 }

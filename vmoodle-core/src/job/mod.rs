@@ -1,13 +1,22 @@
 //! Jobs: one operation over chosen tenants, written down before it begins.
 
+mod batch;
 mod births;
+mod claim;
 mod executor;
+mod gates;
+mod item;
 mod journal;
+mod plan;
+mod pool;
+mod scribe;
 mod state;
+mod statement;
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -15,13 +24,13 @@ use crate::control::ControlSite;
 use crate::db::{Cell, Db, Row, Sql};
 use crate::error::{Error, Kind, Result};
 use crate::operation;
-use crate::operation::contract::Work;
 use crate::parameter;
 use crate::registry::{row, tenants};
 use crate::secret::Keyring;
 use crate::steps::Doing;
 use crate::targets::Targets;
 use crate::tenant::Tenant;
+use pool::Pool;
 
 /// Who publishes the registry while a job changes it.
 pub(crate) trait Publisher {
@@ -42,25 +51,17 @@ static RUNS: AtomicU64 = AtomicU64::new(0);
 pub(crate) async fn plan(
     db: &mut Db,
     control: &ControlSite,
-    keyring: &Keyring,
+    keyring: Keyring,
     asked: &Request<'_>,
 ) -> Result<Vec<Value>> {
     let operation = operation::find(asked.operation)?;
-    let parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
+    let parameters = parameter::check(operation.meta().parameters, asked.parameters, &keyring)?;
     if operation.meta().makes {
-        return births::plan(db, control, keyring, operation, asked, &parameters).await;
+        return births::plan(db, control, &keyring, operation, asked, &parameters).await;
     }
-    let mut plans = Vec::new();
-    for tenant in chosen(db, asked.targets).await? {
-        let mut work =
-            Work { control, keyring, db, tenant: &tenant, parameters: &parameters, steps: None, stale: Vec::new() };
-        let wwwroot = tenant.address.to_string();
-        plans.push(match operation.plan(&mut work).await {
-            Ok(changes) => json!({ "tenant": wwwroot, "changes": changes }),
-            Err(e) => json!({ "tenant": wwwroot, "changes": [], "errorcode": e.code(), "error": e.to_string() }),
-        });
-    }
-    Ok(plans)
+    let tenants = chosen(db, asked.targets).await?;
+    let question = plan::Question { keyring, operation, parameters };
+    Box::pin(plan::plan(db, Pool::new(control.clone()), question, tenants)).await
 }
 
 /// Writes a job and its items; gives its number.
@@ -164,7 +165,6 @@ pub(crate) async fn run(
     let random = random.ok().and_then(|f| f.path().file_name().map(|n| n.to_string_lossy().into_owned()));
     let keyring = Rc::new(keyring);
     let run = executor::Run {
-        control: control.clone(),
         keyring: keyring.clone(),
         operation,
         job: id,
@@ -177,12 +177,13 @@ pub(crate) async fn run(
         ),
         concurrency: concurrency(&options)?,
         stop_after: stop_after(&options)?,
+        takes: takes(&options),
     };
     if operation.meta().makes && job.text("mode") == Some("run") {
         // Moodle's scripts find the new sites by the index.
         publisher.publish(db, &keyring).await?;
     }
-    let counts = Box::pin(executor::run(run, publisher, progress)).await?;
+    let counts = Box::pin(executor::run(run, Pool::new(control.clone()), publisher, progress)).await?;
     if operation.meta().publishes {
         publisher.publish(db, &keyring).await?;
     }
@@ -246,13 +247,22 @@ async fn create(db: &mut Db, new: &journal::NewJob<'_>, items: &[journal::NewIte
 
 fn check_options(options: &Map<String, Value>) -> Result<()> {
     const KNOWN: [&str; 4] = ["concurrency", "on_error", "confirm", "userid"];
-    if let Some(name) = options.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+    let known = |name: &str| KNOWN.contains(&name) || (cfg!(feature = "testing") && name == TAKES_OPTION);
+    if let Some(name) = options.keys().find(|name| !known(name)) {
         return Err(Error::new(Kind::BadParameter, format!("a job has no option `{}`", crate::host::escape(name)))
             .hint(format!("it has: {}", KNOWN.join(", "))));
     }
     concurrency(options)?;
     stop_after(options)?;
     userid(options).map(drop)
+}
+
+/// A job's option, known to tests only: how many milliseconds a run takes new items.
+const TAKES_OPTION: &str = "testing_takes";
+
+fn takes(options: &Map<String, Value>) -> Duration {
+    let asked = options.get(TAKES_OPTION).and_then(Value::as_u64).filter(|_| cfg!(feature = "testing"));
+    asked.map_or(executor::TAKES, Duration::from_millis)
 }
 
 fn userid(options: &Map<String, Value>) -> Result<i64> {

@@ -10,6 +10,8 @@ mod disable_tenant;
 mod enable_tenant;
 mod make;
 mod purge_trash;
+#[cfg(feature = "testing")]
+mod rehearsal;
 mod rename_tenant;
 mod restore_tenant;
 mod retire_tenant;
@@ -36,9 +38,15 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &tenant_status::TenantStatus,
 ];
 
+/// What only tests can ask for; nothing lists it.
+#[cfg(feature = "testing")]
+static HIDDEN: &[&dyn Operation] = &rehearsal::ALL;
+#[cfg(not(feature = "testing"))]
+static HIDDEN: &[&dyn Operation] = &[];
+
 /// The operation of a name. Fails with `operation_not_found`.
 pub fn find(name: &str) -> Result<&'static dyn Operation> {
-    OPERATIONS.iter().copied().find(|operation| operation.meta().name == name).ok_or_else(|| {
+    OPERATIONS.iter().chain(HIDDEN).copied().find(|operation| operation.meta().name == name).ok_or_else(|| {
         let names: Vec<_> = OPERATIONS.iter().map(|operation| operation.meta().name).collect();
         Error::new(Kind::OperationNotFound, format!("no operation has the name `{}`", escape(name)))
             .hint(format!("choose one of: {}", names.join(", ")))

@@ -1,16 +1,26 @@
-//! Collects the facts of a tenant that a few statements tell.
+//! Collects the facts of a tenant: those of a list in one statement, sizes where they are asked for.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use serde_json::Value;
 
 use super::contract::{Change, Meta, Operation, Work};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
-use crate::steps::Doing;
+use crate::lifecycle::server;
+use crate::moodle::status::{self, FileFacts, Status, Wanted};
+use crate::parameter::{Param, Type};
+use crate::registry::farm::now;
+use crate::steps::{Doing, Fact, Memo, blocking};
 
 /// Collects the facts of a tenant.
 pub(super) struct TenantStatus;
 
 static META: Meta = Meta {
     name: "tenant_status",
-    parameters: &[],
+    parameters: &[Param { name: "sizes", kind: Type::Flag, required: false, default: Some("0") }],
     dangerous: false,
     idempotent: true,
     undoable: false,
@@ -18,14 +28,6 @@ static META: Meta = Meta {
     publishes: false,
     makes: false,
 };
-
-const FACTS: &[(&str, &str)] = &[
-    ("version", "SELECT value AS fact FROM {config} WHERE name = 'version'"),
-    ("release", "SELECT value AS fact FROM {config} WHERE name = 'release'"),
-    ("users", "SELECT COUNT(*) AS fact FROM {user} WHERE deleted = 0"),
-    ("courses", "SELECT COUNT(*) AS fact FROM {course} WHERE category > 0"),
-    ("lastcron", "SELECT value AS fact FROM {config_plugins} WHERE plugin = 'tool_task' AND name = 'lastcronstart'"),
-];
 
 impl Operation for TenantStatus {
     fn meta(&self) -> &'static Meta {
@@ -45,41 +47,103 @@ impl Operation for TenantStatus {
     }
 }
 
+/// A tenant that does not answer keeps the facts it had, with their age.
 async fn collect(work: &mut Work<'_>) -> Result<()> {
-    let mut facts = Vec::new();
-    let read = match Db::open_tenant(work.tenant, &work.control.settings, work.keyring).await {
-        Ok(mut site) => {
-            let read = read(&mut site, &mut facts).await;
-            site.close().await;
-            read
+    let memo = work.steps.as_ref().map(|steps| steps.memo()).unwrap_or_default();
+    let mut facts = match read(work, &memo).await {
+        Ok(facts) => facts,
+        Err(error) => {
+            if let Some(steps) = work.steps.as_mut() {
+                steps.warn(error.to_string());
+            }
+            vec![("reachable", number(0)), ("error", Some(error.to_string()))]
         }
-        Err(error) => Err(error),
     };
-    facts.push(("reachable", Some(i64::from(read.is_ok()).to_string())));
-    if let (Err(error), Some(steps)) = (read, work.steps.as_mut()) {
-        steps.warn(error.to_string());
+    let dataroot = PathBuf::from(&work.tenant.dataroot);
+    let FileFacts { stores, closed, free } = blocking(move || Ok(status::look(&dataroot))).await?;
+    if closed {
+        facts.iter_mut().filter(|(name, _)| *name == "maintenance").for_each(|(_, value)| *value = number(1));
     }
-    store(work, facts).await
-}
-
-async fn read(site: &mut Db, facts: &mut Vec<(&'static str, Option<String>)>) -> Result<()> {
-    for (name, sql) in FACTS {
-        let row = site.fetch_one(*sql, &[]).await?;
-        let value = row.and_then(|row| row.text("fact").map(str::to_owned).or(row.int("fact").map(|n| n.to_string())));
-        facts.push((name, value));
+    facts.extend([
+        ("cachestores", stores.map(|all| all.join(", "))),
+        ("diskfree", free.map(|octets| octets.to_string())),
+    ]);
+    if let Some(steps) = work.steps.as_mut() {
+        steps.collect(facts);
     }
     Ok(())
 }
 
-async fn store(work: &mut Work<'_>, facts: Vec<(&'static str, Option<String>)>) -> Result<()> {
-    let id = i64::from(work.tenant.id.0);
-    let mut transaction = work.db.begin().await?;
-    for (fact, value) in facts {
-        let sql = "DELETE FROM {local_vmoodle_status} WHERE tenantid = ? AND fact = ?";
-        transaction.execute(sql, &[id.into(), fact.into()]).await?;
-        let sql = "INSERT INTO {local_vmoodle_status} (tenantid, fact, value, collected) VALUES (?, ?, ?, ?)";
-        let now = crate::registry::farm::now();
-        transaction.execute(sql, &[id.into(), fact.into(), value.into(), now.into()]).await?;
+async fn read(work: &mut Work<'_>, memo: &Memo) -> Result<Vec<Fact>> {
+    let mut site = work.open_site().await?;
+    let read = read_site(work, memo, &mut site).await;
+    site.close().await;
+    read
+}
+
+async fn read_site(work: &mut Work<'_>, memo: &Memo, site: &mut Db) -> Result<Vec<Fact>> {
+    let status = status::read(site, now()).await?;
+    let dirroot = Path::new(&work.control.dirroot);
+    let wanted = memo.once("wanted", async || Ok(Wanted::read(work.db, dirroot).await.ok())).await?;
+    let pending = wanted.as_ref().as_ref().and_then(|wanted| status::is_pending(&status, wanted));
+    let mut facts = named(&status, pending);
+    if work.parameters.get("sizes").and_then(Value::as_bool).unwrap_or(false) {
+        match sizes(work, memo, site).await {
+            Ok(sizes) => facts.extend(sizes),
+            // What is known is kept: to measure takes long, and may be cut off.
+            Err(error) => work.steps.iter_mut().for_each(|steps| steps.warn(error.to_string())),
+        }
     }
-    Ok(transaction.commit().await?)
+    Ok(facts)
+}
+
+async fn sizes(work: &mut Work<'_>, memo: &Memo, site: &mut Db) -> Result<[Fact; 2]> {
+    let octets = match of_server(work, memo).await {
+        Some(octets) => Some(octets),
+        None => site.octets().await?,
+    };
+    let files = status::file_octets(site).await?;
+    Ok([("databaseoctets", octets.map(|octets| octets.to_string())), ("fileoctets", number(files))])
+}
+
+fn named(status: &Status, pending: Option<bool>) -> Vec<Fact> {
+    let moodle = &status.moodle;
+    vec![
+        ("reachable", number(1)),
+        ("error", None),
+        ("version", Some(moodle.version.to_string())),
+        ("release", Some(moodle.release.clone())),
+        ("branch", number(i64::from(moodle.branch))),
+        ("upgrading", number(i64::from(moodle.upgrading))),
+        ("pending", pending.and_then(|pending| number(i64::from(pending)))),
+        ("users", number(status.users)),
+        ("activeusers", number(status.active_users)),
+        ("courses", number(status.courses)),
+        ("lastcron", status.last_cron.and_then(number)),
+        ("duetasks", number(status.due_tasks)),
+        ("failingtasks", number(status.failing_tasks)),
+        ("maintenance", number(i64::from(status.maintenance))),
+    ]
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "every fact may lack a value")]
+fn number(number: i64) -> Option<String> {
+    Some(number.to_string())
+}
+
+/// What the tenant's database takes, by a question that its server answers for all databases at once; `None` where nobody
+/// is known who may ask.
+async fn of_server(work: &mut Work<'_>, memo: &Memo) -> Option<i64> {
+    let name = server::name_of(work.db, work.tenant, work.control).await.ok()?;
+    let sizes: Rc<HashMap<String, i64>> = memo
+        .once(&format!("sizes of {name}"), async || {
+            let asked = async {
+                let admin = server::admin(work.db, &name, work.control, work.keyring).await?;
+                admin.sizes().await
+            };
+            Ok(asked.await.unwrap_or_default())
+        })
+        .await
+        .ok()?;
+    sizes.get(work.tenant.database.database.as_str()).copied()
 }

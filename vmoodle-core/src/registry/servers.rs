@@ -96,6 +96,15 @@ pub(crate) async fn endpoints(db: &mut Db, database: &DbName) -> Result<Vec<(Str
     Ok(found)
 }
 
+/// How many connections jobs may hold at once on the servers of which that is said, each as the place of a database of
+/// this name.
+pub(crate) async fn budgets(db: &mut Db, database: &DbName) -> Result<Vec<(Endpoint, usize)>> {
+    let rows = db.fetch("SELECT name, connections FROM {local_vmoodle_server} WHERE connections > 0", &[]).await?;
+    let of = |name: &str| rows.iter().find(|row| row.text("name") == Some(name))?.int("connections");
+    let all = endpoints(db, database).await?;
+    Ok(all.into_iter().filter_map(|(name, place)| Some((place, usize::try_from(of(&name)?).ok()?))).collect())
+}
+
 /// A server's row. Fails with `server_not_found`.
 pub(crate) async fn find(db: &mut Db, name: &str) -> Result<Row> {
     let row = db.fetch_one("SELECT * FROM {local_vmoodle_server} WHERE name = ?", &[name.into()]).await?;

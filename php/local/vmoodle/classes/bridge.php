@@ -419,6 +419,16 @@ final class bridge {
     }
 
     /**
+     * The facts that were collected of tenants.
+     *
+     * @param string[] $targets selectors, none for all tenants
+     * @return array list of tenant, state, and facts by name with value, collected and age
+     */
+    public static function status(array $targets = []): array {
+        return self::call(static fn() => \Vmoodle\status($targets));
+    }
+
+    /**
      * Reads a file of nodes and checks it whole.
      *
      * @param string $contents CSV or JSON

@@ -3,6 +3,7 @@
 use super::ServerAdmin;
 use super::line::Line;
 use super::scram;
+use crate::db::row::Row;
 use crate::error::{Error, Kind, Result};
 use crate::ident::{AccountName, DbName};
 use crate::secret::Secret;
@@ -99,6 +100,12 @@ pub(super) async fn size(admin: &ServerAdmin, name: &DbName) -> Result<u64> {
     let bytes = line.number(sql, &[name.as_str().into()], "`pg_read_all_stats`").await?;
     line.close().await;
     Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+pub(super) async fn sizes(line: &mut Line<'_>) -> Result<Vec<Row>> {
+    let sql = "SELECT datname AS name, pg_database_size(oid) AS number FROM pg_database \
+               WHERE has_database_privilege(oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'MEMBER')";
+    line.rows(sql, &[], "`pg_read_all_stats`").await
 }
 
 pub(super) async fn account_exists(admin: &ServerAdmin, name: &AccountName) -> Result<bool> {

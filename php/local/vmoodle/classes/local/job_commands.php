@@ -17,6 +17,7 @@
 namespace local_vmoodle\local;
 
 use local_vmoodle\bridge;
+use local_vmoodle\task\run_job;
 
 /**
  * Operations and jobs on the command line: the scripts cli/run.php and cli/job.php.
@@ -75,6 +76,7 @@ final class job_commands {
         }
         $job = bridge::job_submit($operation, $parameters, $targets, $options + ['confirm' => $cli->option('yes')]);
         if ($cli->option('submit-only')) {
+            run_job::queue($job);
             $cli->result(['job' => $job], static fn() => cli::line(get_string('clisubmitted', 'local_vmoodle', $job)));
             return cli::DONE;
         }
@@ -207,11 +209,7 @@ final class job_commands {
      * @return int exit code
      */
     private static function finish(cli $cli, int $job): int {
-        $bar = new progress_bar();
-        do {
-            $counts = bridge::job_run($job, [$bar, 'show']);
-        } while (!empty($counts['queued']));
-        $bar->end();
+        $counts = self::work($job);
         $passwords = $counts['passwords'] ?? [];
         $read = bridge::job($job);
         if ($passwords) {
@@ -223,6 +221,21 @@ final class job_commands {
             cli::line(get_string('clipassword', 'local_vmoodle', ['wwwroot' => $wwwroot, 'password' => $password]));
         }
         return $code;
+    }
+
+    /**
+     * Runs a job until nothing of it is queued, with a progress bar.
+     *
+     * @param int $job its number
+     * @return array number of items by state, and passwords
+     */
+    public static function work(int $job): array {
+        $bar = new progress_bar();
+        do {
+            $counts = bridge::job_run($job, [$bar, 'show']);
+        } while (!empty($counts['queued']));
+        $bar->end();
+        return $counts;
     }
 
     /**

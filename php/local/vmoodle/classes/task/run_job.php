@@ -18,9 +18,10 @@ namespace local_vmoodle\task;
 
 use local_vmoodle\bridge;
 use local_vmoodle\event\job_finished;
+use local_vmoodle\native_exception;
 
 /**
- * Runs a job; queues itself again while items are left, and tells the submitter when the job has ended.
+ * Runs one job; where its time does not suffice it queues itself again, and tells the submitter once the job has ended.
  *
  * @package    local_vmoodle
  * @copyright  2026 The vmoodle authors
@@ -28,15 +29,12 @@ use local_vmoodle\event\job_finished;
  */
 class run_job extends \core\task\adhoc_task {
     /**
-     * Has a job run by the next cron.
+     * Leaves a job to the next cron, unless that is asked for already.
      *
      * @param int $job its number
      */
     public static function queue(int $job): void {
-        $task = new self();
-        $task->set_custom_data(['job' => $job]);
-        $task->set_component('local_vmoodle');
-        \core\task\manager::queue_adhoc_task($task, true);
+        \core\task\manager::queue_adhoc_task(self::of($job), true);
     }
 
     #[\Override]
@@ -49,15 +47,47 @@ class run_job extends \core\task\adhoc_task {
         if (!bridge::is_control_site()) {
             return;
         }
-        $id = (int)$this->get_custom_data()->job;
-        bridge::job_run($id, static fn(array $counts) => mtrace(json_encode($counts)));
-        $job = bridge::job($id);
-        if (!(int)$job['timefinished']) {
-            self::queue($id);
+        $job = (int)($this->get_custom_data()->job ?? 0);
+        $began = time();
+        try {
+            if (bridge::job($job)['timefinished']) {
+                return;
+            }
+            $counts = bridge::job_run($job);
+        } catch (native_exception $exception) {
+            if ($exception->reason !== 'job_not_found') {
+                throw $exception;
+            }
+            // Its journal is gone; to try again would not help.
+            mtrace($exception->getMessage());
             return;
         }
-        job_finished::of($job)->trigger();
-        self::tell($job);
+        // New passwords are told on the command line only.
+        $counts = array_filter($counts, 'is_int');
+        $shown = array_map(static fn($state, $count) => "$state $count", array_keys($counts), $counts);
+        mtrace(get_string('taskjobran', 'local_vmoodle', ['job' => $job, 'counts' => implode(', ', $shown)]));
+        if (!empty($counts['queued'])) {
+            // This task still stands in the queue, so that one like it would pass for queued already.
+            \core\task\manager::queue_adhoc_task(self::of($job));
+        }
+        $ended = bridge::job($job);
+        if ($ended['timefinished'] >= $began) {
+            job_finished::of($ended)->trigger();
+            self::tell($ended);
+        }
+    }
+
+    /**
+     * The task of a job.
+     *
+     * @param int $job its number
+     * @return self not queued yet
+     */
+    private static function of(int $job): self {
+        $task = new self();
+        $task->set_component('local_vmoodle');
+        $task->set_custom_data(['job' => $job]);
+        return $task;
     }
 
     /**

@@ -1,0 +1,273 @@
+//! One item: planned, written down, done, and its end written down. An error or a panic reaches no other item.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+use tokio::time::sleep;
+
+use super::batch::{Entry, Outcome, What};
+use super::claim::Claimed;
+use super::executor::{Shared, apart};
+use super::journal;
+use super::scribe::Scribe;
+use super::state::{CANCELLED, DONE, FAILED, QUEUED, SKIPPED};
+use crate::db::{Db, Row};
+use crate::error::{Error, Kind, Result};
+use crate::moodle::stale::Stale;
+use crate::operation::contract::{Change, Work};
+use crate::registry::farm::now;
+use crate::registry::row;
+use crate::steps::{Doing, Fact, Keeper, Kept, Steps};
+use crate::tenant::Tenant;
+
+/// How long a request that read before the commit may still fill the cache with it.
+const DROPPED_AGAIN: Duration = Duration::from_millis(60);
+
+/// Works on an item to its end.
+pub(super) async fn work_off(shared: Rc<Shared>, claimed: Claimed) {
+    let id = claimed.item.int("id").unwrap_or(0);
+    let tenant = claimed.item.int("tenantid").unwrap_or(0);
+    let attempts = claimed.item.int("attempts").unwrap_or(1);
+    let mut worked = Duration::ZERO;
+    let done = work(&shared, claimed, &mut worked).await;
+    shared.let_go(worked);
+    let done = match done {
+        Ok(Done::Made(made)) => drop_again(&shared, made).await,
+        other => other,
+    };
+    let outcome = match done {
+        Err(error) if error.kind() == Kind::LeaseLost => return,
+        done => outcome(done, attempts),
+    };
+    let written = shared.scribe.write(Entry { item: id, tenant, what: What::End(outcome) }).await;
+    if let Err(error) = written
+        && error.kind() != Kind::LeaseLost
+    {
+        shared.broken.borrow_mut().get_or_insert(error);
+    }
+}
+
+/// What came of an item.
+enum Done {
+    /// Its changes are made; what they left stale was dropped once.
+    Made(Made),
+    /// There was nothing to do.
+    Nothing,
+    /// It is left to another run.
+    Untried,
+    /// It failed, with what is to be kept.
+    Failed(Error, Kept),
+}
+
+struct Made {
+    tenant: Option<Rc<Tenant>>,
+    stale: Vec<Stale>,
+    kept: Kept,
+    facts: Vec<Fact>,
+}
+
+fn outcome(done: Result<Done>, attempts: i64) -> Outcome {
+    let plain = |status| Outcome {
+        status,
+        error: None,
+        notbefore: 0,
+        untried: false,
+        kept: Kept::default(),
+        facts: Vec::new(),
+    };
+    let (error, kept) = match done {
+        Ok(Done::Made(made)) => return Outcome { kept: made.kept, facts: made.facts, ..plain(DONE) },
+        Ok(Done::Nothing) => return plain(SKIPPED),
+        Ok(Done::Untried) => return Outcome { untried: true, ..plain(QUEUED) },
+        Ok(Done::Failed(error, kept)) => (error, kept),
+        Err(error) => (error, Kept::default()),
+    };
+    let status = ends(&error, attempts);
+    let notbefore = if status == QUEUED { now() + (1 << attempts) } else { 0 };
+    Outcome { error: Some((error.code(), error.to_string())), notbefore, kept, ..plain(status) }
+}
+
+/// The state in which an error leaves an item.
+fn ends(error: &Error, attempts: i64) -> &'static str {
+    match error.kind() {
+        Kind::JobCancelled => CANCELLED,
+        kind if kind.is_retryable() && attempts < journal::ATTEMPTS => QUEUED,
+        _ => FAILED,
+    }
+}
+
+/// Plans the item and does it. It holds a place of its server only while it works, not while it is written down.
+async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> Result<Done> {
+    let Claimed { item, tenant } = claimed;
+    let attempts = item.int("attempts").unwrap_or(1);
+    let kept_image = item.text("beforeimage").map(str::to_owned);
+    if tenant.is_none() && attempts > 1 && kept_image.is_some() {
+        // A runner died between the last step, which took the tenant out of the registry, and the end of the item.
+        return Ok(Done::Made(Made { tenant: None, stale: Vec::new(), kept: Kept::default(), facts: Vec::new() }));
+    }
+    let (bench, server) = match Bench::set(shared, &item, tenant.as_ref()) {
+        Ok(bench) => {
+            let server = bench.tenant.clone();
+            (bench, server)
+        }
+        Err(error) => return failed(shared, attempts, error, Kept::default()),
+    };
+    let entry = |what| Entry { item: bench_id(&item), tenant: item.int("tenantid").unwrap_or(0), what };
+
+    let known: Option<Vec<Change>> = kept_image.and_then(|image| serde_json::from_str(&image).ok());
+    let (bench, changes, image) = if let Some(changes) = known {
+        (bench, changes, None)
+    } else {
+        let pass = shared.gates.pass(Some(&server)).await?;
+        if !shared.may_begin() {
+            return Ok(Done::Untried);
+        }
+        let began = Instant::now();
+        let inside = shared.clone();
+        let planned = apart(async move { bench.plan(&inside).await }).await;
+        *worked += began.elapsed();
+        let (bench, changes) = match planned {
+            Ok((bench, Ok(changes))) => (bench, changes),
+            Ok((bench, Err(error))) => return failed(shared, attempts, error, bench.steps.kept()),
+            Err(error) => return failed(shared, attempts, error, Kept::default()),
+        };
+        drop(pass);
+        if changes.is_empty() && !shared.run.operation.meta().reads_only && !shared.run.undo {
+            return Ok(Done::Nothing);
+        }
+        let image = (!changes.is_empty()).then(|| serde_json::to_string(&changes)).transpose();
+        (bench, changes, image.map_err(|e| Error::new(Kind::Internal, "an image is no JSON").because(e))?)
+    };
+    if let Err(error) = shared.scribe.write(entry(What::Begin(image))).await {
+        return failed(shared, attempts, error, Kept::default());
+    }
+
+    let _pass = shared.gates.pass(Some(&server)).await?;
+    if !shared.may_begin() {
+        return Ok(Done::Untried);
+    }
+    let began = Instant::now();
+    let inside = shared.clone();
+    let done = apart(async move { bench.apply(&inside, &changes).await }).await;
+    *worked += began.elapsed();
+    match done {
+        Ok((mut bench, Ok(stale))) => {
+            if let Some(password) = bench.steps.take_told() {
+                shared.told.borrow_mut().insert(server.address.to_string(), json!(password.reveal()));
+            }
+            let (kept, facts) = (bench.steps.kept(), bench.steps.take_facts());
+            Ok(Done::Made(Made { tenant: Some(server), stale, kept, facts }))
+        }
+        Ok((bench, Err(error))) => failed(shared, attempts, error, bench.steps.kept()),
+        Err(error) => failed(shared, attempts, error, Kept::default()),
+    }
+}
+
+/// Counts a failure while the item still holds its place, so that no other is begun meanwhile.
+fn failed(shared: &Shared, attempts: i64, error: Error, kept: Kept) -> Result<Done> {
+    if error.kind() == Kind::LeaseLost {
+        return Err(error);
+    }
+    if ends(&error, attempts) == FAILED {
+        shared.failed.set(shared.failed.get() + 1);
+    }
+    Ok(Done::Failed(error, kept))
+}
+
+fn bench_id(item: &Row) -> i64 {
+    item.int("id").unwrap_or(0)
+}
+
+/// Drops once more what a request may have put back into the cache meanwhile. Nobody waits for it but the item's end.
+async fn drop_again(shared: &Rc<Shared>, mut made: Made) -> Result<Done> {
+    let Some(tenant) = made.tenant.clone().filter(|_| !made.stale.is_empty()) else { return Ok(Done::Made(made)) };
+    sleep(DROPPED_AGAIN).await;
+    let (inside, stale) = (shared.clone(), std::mem::take(&mut made.stale));
+    // What the first time warned of is the same now.
+    apart(async move { inside.caches.drop_entries(&tenant, &stale).await.map(drop) }).await?;
+    Ok(Done::Made(made))
+}
+
+/// What an item is worked on with; a panic loses it.
+struct Bench {
+    tenant: Rc<Tenant>,
+    parameters: Map<String, Value>,
+    steps: Steps,
+}
+
+impl Bench {
+    fn set(shared: &Rc<Shared>, item: &Row, tenant: Option<&Row>) -> Result<Self> {
+        let gone = || Error::new(Kind::TenantNotFound, "the tenant is no longer in the registry");
+        let tenant = row::tenant(tenant.ok_or_else(gone)?)?;
+        let text = |column| item.text(column).unwrap_or_default();
+        let keeper = ItemKeeper {
+            scribe: shared.scribe.clone(),
+            item: bench_id(item),
+            tenant: item.int("tenantid").unwrap_or(0),
+        };
+        Ok(Self {
+            tenant: Rc::new(tenant),
+            parameters: serde_json::from_str(text("parameters")).unwrap_or_default(),
+            steps: Steps::resume(Box::new(keeper), text("memory"), text("warnings")).of_run(shared.memo.clone()),
+        })
+    }
+
+    /// What `db` and this bench are for an operation.
+    fn work<'a>(&'a mut self, shared: &'a Shared, db: &'a mut Db) -> Work<'a> {
+        Work {
+            control: shared.pool.control(),
+            keyring: &shared.run.keyring,
+            db,
+            tenant: &self.tenant,
+            parameters: &self.parameters,
+            steps: Some(&mut self.steps),
+            stale: Vec::new(),
+        }
+    }
+
+    async fn plan(mut self, shared: &Shared) -> Result<(Self, Result<Vec<Change>>)> {
+        let mut db = shared.pool.take().await?;
+        let planned = shared.run.operation.plan(&mut self.work(shared, &mut db)).await;
+        shared.pool.back(db, &planned);
+        Ok((self, planned))
+    }
+
+    /// Makes the changes, or puts them back, and drops what that leaves stale; gives it.
+    async fn apply(mut self, shared: &Shared, changes: &[Change]) -> Result<(Self, Result<Vec<Stale>>)> {
+        let mut db = shared.pool.take().await?;
+        let operation = shared.run.operation;
+        let mut work = self.work(shared, &mut db);
+        let done = if shared.run.undo {
+            operation.undo(&mut work, changes).await
+        } else {
+            operation.apply(&mut work, changes).await
+        };
+        let stale = std::mem::take(&mut work.stale);
+        shared.pool.back(db, &done);
+        let dropped = match done {
+            Ok(()) if !stale.is_empty() => shared.caches.drop_entries(&self.tenant, &stale).await,
+            done => done.map(|()| Vec::new()),
+        };
+        let dropped = dropped.map(|warnings| {
+            for warning in warnings {
+                self.steps.warn(warning);
+            }
+            stale
+        });
+        Ok((self, dropped))
+    }
+}
+
+struct ItemKeeper {
+    scribe: Rc<Scribe>,
+    item: i64,
+    tenant: i64,
+}
+
+impl Keeper for ItemKeeper {
+    fn keep(&self, kept: Kept) -> Doing<'_, ()> {
+        let entry = Entry { item: self.item, tenant: self.tenant, what: What::Keep(kept) };
+        Box::pin(self.scribe.write(entry))
+    }
+}
