@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 use support::database::{Database, Engine};
-use support::{wait, tenant::VERSION};
+use support::{tenant::VERSION, wait};
 use vmoodle_core::console::{Console, ControlSite};
 use vmoodle_core::settings::Given;
 

@@ -103,9 +103,9 @@ async fn decide(db: &mut Db, runner: &Runner, site: &Site, since: i64, probed: i
     db.fetch("SELECT id FROM {local_vmoodle_cron} WHERE tenantid = ? FOR UPDATE", &[FARM.into()]).await?;
     let count = "SELECT COUNT(CASE WHEN host = ? THEN 1 END) AS here, COUNT(CASE WHEN server = ? THEN 1 END) AS there \
         FROM {local_vmoodle_cron} WHERE leaseuntil >= ?";
+    let busy = db.fetch_one(count, &[runner.host.as_str().into(), site.server.as_str().into(), time.into()]).await?;
     let busy =
-        db.fetch_one(count, &[runner.host.as_str().into(), site.server.as_str().into(), time.into()]).await?;
-    let busy = |column| busy.as_ref().and_then(|row| row.int(column)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        |column| busy.as_ref().and_then(|row| row.int(column)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
     if busy("here") >= runner.most {
         return Ok(Grant::NodeFull);
     }
@@ -179,7 +179,8 @@ pub(super) async fn finish(
 
 /// Notes a round that has ended.
 pub(super) async fn note_round(db: &mut Db, runner: &Runner, began: i64, summary: &Map<String, Value>) -> Result<()> {
-    let sql = "UPDATE {local_vmoodle_cron} SET host = ?, timestarted = ?, timefinished = ?, summary = ? WHERE tenantid = ?";
+    let sql =
+        "UPDATE {local_vmoodle_cron} SET host = ?, timestarted = ?, timefinished = ?, summary = ? WHERE tenantid = ?";
     let summary = Value::Object(summary.clone()).to_string();
     let params = [runner.host.as_str().into(), began.into(), now().into(), summary.into(), FARM.into()];
     db.execute(sql, &params).await?;

@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn what_is_out_of_bounds_or_unknown_is_refused() {
-        for given in [json!({"concurrency": 0}), json!({"per_server": "x"}), json!({"time_limit": -1}), json!({"x": 1})] {
+        for given in [json!({"concurrency": 0}), json!({"per_server": "x"}), json!({"time_limit": -1}), json!({"x": 1})]
+        {
             assert!(read(given.clone()).is_err(), "{given}");
         }
     }

@@ -66,13 +66,7 @@ impl Leftover {
 }
 
 /// Decides from what was read; `maintenance` is not in the database and asked later.
-pub(super) fn judge(
-    tasks: &Tasks,
-    forced: Option<&Value>,
-    code: &CodeFacts,
-    leftover: &Leftover,
-    now: i64,
-) -> Verdict {
+pub(super) fn judge(tasks: &Tasks, forced: Option<&Value>, code: &CodeFacts, leftover: &Leftover, now: i64) -> Verdict {
     let ignores = now < leftover.until;
     let is_new = |task: &&(i64, i64)| !(ignores && leftover.scheduled.contains(task));
     let mut times: Vec<i64> = tasks.scheduled.iter().filter(is_new).map(|(_, next)| *next).collect();

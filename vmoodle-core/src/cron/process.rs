@@ -11,7 +11,8 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
@@ -42,8 +43,14 @@ pub(super) struct End {
     pub(super) said: String,
 }
 
-/// Starts a site's cron.
-pub(super) fn start(control: &ControlSite, site: &Site) -> Result<Child> {
+/// Starts a site's cron; what it prints and complains of comes through one pipe, in its order.
+pub(super) fn start(control: &ControlSite, site: &Site) -> Result<(Child, Receiver)> {
+    let failed = |error: std::io::Error| {
+        let what = format!("`{SCRIPT}` cannot be started with `{}`", control.php);
+        Error::new(Kind::ScriptFailed, what).of_tenant(&site.wwwroot).because(error)
+    };
+    let (reads, writes) = std::io::pipe().map_err(failed)?;
+    let said = Receiver::from_owned_fd(reads.into()).map_err(failed)?;
     let mut command = match SETPRIV.iter().find(|path| Path::new(path).exists()) {
         // A runner that is killed (kill -9) must not leave its processes behind; only the child itself could ask the
         // kernel for that.
@@ -60,17 +67,14 @@ pub(super) fn start(control: &ControlSite, site: &Site) -> Result<Child> {
         .current_dir(&control.dirroot)
         .env_remove("VMOODLE_HOST")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(writes.try_clone().map_err(failed)?)
+        .stderr(writes)
         .process_group(0)
         .kill_on_drop(true);
     if site.tenant.is_some() {
         command.env("VMOODLE_HOST", &site.wwwroot);
     }
-    command.spawn().map_err(|error| {
-        let what = format!("`{SCRIPT}` cannot be started with `{}`", control.php);
-        Error::new(Kind::ScriptFailed, what).of_tenant(&site.wwwroot).because(error)
-    })
+    Ok((command.spawn().map_err(failed)?, said))
 }
 
 /// Waits for a process, no longer than `limit`; `stop` asks it to end earlier.
@@ -78,7 +82,7 @@ pub(super) fn start(control: &ControlSite, site: &Site) -> Result<Child> {
 /// It is asked by SIGTERM: Moodle ends after the task at hand (lib/classes/local/cli/shutdown.php). After `grace` it is
 /// asked again, whereupon Moodle gives the task up as failed; then it is killed. Always its whole group.
 pub(super) async fn watch(
-    mut child: Child,
+    (mut child, said): (Child, Receiver),
     limit: Duration,
     grace: Duration,
     mut stop: watch::Receiver<()>,
@@ -86,16 +90,15 @@ pub(super) async fn watch(
 ) -> End {
     let began = Instant::now();
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    let (out, err) = (child.stdout.take(), child.stderr.take());
     let tail: RefCell<VecDeque<u8>> = RefCell::default();
-    let reading = async { tokio::join!(keep(out, &tail), keep(err, &tail)) };
+    let reading = keep(said, &tail);
     tokio::pin!(reading);
     let (mut is_read, mut may_be_stopped, mut steps) = (false, true, 0);
     let (mut next, mut why) = (began + limit, None);
     let ended = loop {
         tokio::select! {
             status = child.wait() => break status,
-            _ = &mut reading, if !is_read => is_read = true,
+            () = &mut reading, if !is_read => is_read = true,
             asked = stop.changed(), if may_be_stopped && steps == 0 => {
                 may_be_stopped = false;
                 if asked.is_ok() {
@@ -122,7 +125,9 @@ pub(super) async fn watch(
     let bytes: Vec<u8> = tail.take().into();
     let seconds = began.elapsed().as_secs_f64();
     let how = match &ended {
-        Ok(status) => status.signal().map_or_else(|| format!("exit code {}", exit.unwrap_or(-1)), |n| format!("signal {n}")),
+        Ok(status) => {
+            status.signal().map_or_else(|| format!("exit code {}", exit.unwrap_or(-1)), |n| format!("signal {n}"))
+        }
         Err(error) => error.to_string(),
     };
     log.write(&format!("{outcome}, {how}, {seconds:.1} s"), &bytes);
@@ -174,8 +179,7 @@ pub(super) fn kill(pid: i32) {
 }
 
 /// Reads to the end and keeps the last of it.
-async fn keep(from: Option<impl AsyncRead + Unpin>, tail: &RefCell<VecDeque<u8>>) {
-    let Some(mut from) = from else { return };
+async fn keep(mut from: Receiver, tail: &RefCell<VecDeque<u8>>) {
     let mut bytes = [0; 8192];
     while let Ok(read) = from.read(&mut bytes).await {
         if read == 0 {

@@ -116,7 +116,10 @@ pub(super) async fn run(shared: Rc<Shared>, progress: Progress<'_>) -> Result<Ma
                 rounds.take(news).await;
             }
         }
-        rounds.tell_event(&event("tick", json!({ "waiting": rounds.queue.waiting().len(), "running": rounds.queue.running() })));
+        rounds.tell_event(&event(
+            "tick",
+            json!({ "waiting": rounds.queue.waiting().len(), "running": rounds.queue.running() }),
+        ));
     }
     shared.kept.retain(|_| false).await;
     Ok(rounds.close().await)
@@ -217,12 +220,17 @@ impl Rounds<'_> {
             }
             Verdict::Due { since, .. } => {
                 self.report.count("due");
-                let served = self.past.get(&id).map_or(0, |past| past.served);
-                let server = site.server.clone();
+                let last = self.past.get(&id).map_or(0, |past| past.served);
                 if self.stopping {
                     self.report.count("left");
                 } else {
-                    self.queue.put(Waiting { id, server, since, served, weight: site.weight });
+                    self.queue.put(Waiting {
+                        id,
+                        server: site.server.clone(),
+                        since,
+                        served: last,
+                        weight: site.weight,
+                    });
                 }
                 return;
             }
@@ -246,7 +254,9 @@ impl Rounds<'_> {
 
     /// Starts as many as there is room for.
     async fn start(&mut self) -> Result<()> {
-        if self.asking && self.began.1.elapsed() < SETTLES || self.full_until.is_some_and(|until| Instant::now() < until) {
+        if self.asking && self.began.1.elapsed() < SETTLES
+            || self.full_until.is_some_and(|until| Instant::now() < until)
+        {
             return Ok(());
         }
         if self.released.elapsed() >= AGAIN {
@@ -315,7 +325,7 @@ impl Rounds<'_> {
         self.queue.start(site.id);
         self.report.count("started");
         self.report.late(began - since);
-        if let Some(pid) = child.id()
+        if let Some(pid) = child.0.id()
             && let Ok(mut db) = self.connection().await
         {
             self.db = lease::note_process(&mut db, &self.shared.runner, site.id, pid).await.is_ok().then_some(db);
