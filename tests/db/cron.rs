@@ -369,31 +369,29 @@ on_both_engines! {
         let Some(stage) = Stage::new("killed", engine) else { return };
         stage.add_due("a.org", 50);
         stage.script("a.org", "echo $$ > own.pid; while :; do sleep 0.1; done");
-        let database = &stage.farm.database;
-        let told = json!({
-            "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
-            "dataroot": stage.control.dataroot,
-        });
-        let mut runner = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "cron::a_runner", "--ignored"])
-            .env(TOLD, told.to_string())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let file = PathBuf::from(&stage.control.dirroot).join("own.pid");
-        let pid = || fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n')).map(|text| text.trim().to_owned());
-        wait::until(Duration::from_secs(30), "the script to run", || pid().is_some());
-        runner.kill().unwrap();
-        runner.wait().unwrap();
-        let pid = pid().unwrap();
+        let pid = stage.kill_a_runner();
         let gone = || fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z"));
         wait::until(Duration::from_secs(10), "the script to die with its runner", gone);
         assert_eq!(outcomes(&stage.cron(json!({})))["a.org"], "elsewhere", "the lease holds");
         fs::remove_dir(PathBuf::from(&stage.control.dirroot).join("busy.a.org")).unwrap();
         stage.script("a.org", "");
-        database.run("UPDATE mdl_local_vmoodle_cron SET leaseuntil = 1 WHERE tenantid = 1");
+        stage.farm.database.run("UPDATE mdl_local_vmoodle_cron SET leaseuntil = 1 WHERE tenantid = 1");
         assert_eq!(stage.cron(json!({}))["done"], 1);
         assert_eq!(stage.ran().len(), 2, "{:?}", stage.ran());
+    }
+
+    fn what_outlived_its_runner_is_ended_before_the_tenant_is_run_again(engine: Engine) {
+        let Some(stage) = Stage::new("orphan", engine) else { return };
+        stage.add_due("a.org", 50);
+        stage.script("a.org", "trap '' TERM; echo $$ > own.pid; while :; do sleep 0.1; done");
+        let pid = stage.kill_a_runner();
+        assert!(PathBuf::from(format!("/proc/{pid}")).exists(), "it was only asked to end");
+        fs::remove_dir(PathBuf::from(&stage.control.dirroot).join("busy.a.org")).unwrap();
+        stage.script("a.org", "");
+        stage.farm.database.run("UPDATE mdl_local_vmoodle_cron SET leaseuntil = 1 WHERE tenantid = 1");
+        assert_eq!(stage.cron(json!({}))["done"], 1);
+        let gone = || fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z"));
+        wait::until(Duration::from_secs(10), "the orphan to be gone", gone);
     }
 
     fn the_longest_wait_goes_first_and_a_weight_counts(engine: Engine) {
@@ -430,6 +428,28 @@ on_both_engines! {
 }
 
 impl Stage {
+    /// Starts a runner and kills it (kill -9) once the script runs; gives the script's process.
+    fn kill_a_runner(&self) -> String {
+        let database = &self.farm.database;
+        let told = json!({
+            "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
+            "dataroot": self.control.dataroot,
+        });
+        let mut runner = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "cron::a_runner", "--ignored"])
+            .env(TOLD, told.to_string())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let file = PathBuf::from(&self.control.dirroot).join("own.pid");
+        let noted = || self.cron_row(1, "pid") != "0";
+        let pid = || fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n') && noted());
+        wait::until(Duration::from_secs(30), "the script to run", || pid().is_some());
+        runner.kill().unwrap();
+        runner.wait().unwrap();
+        pid().unwrap().trim().to_owned()
+    }
+
     /// The name of the tenants' server, as a finished run has left it.
     fn server(&self) -> String {
         let mut twin = map(self.tenants.registry_columns());

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod code_change;
+mod cron;
 mod identity;
 mod nodes;
 mod original;

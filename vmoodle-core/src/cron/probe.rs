@@ -221,8 +221,9 @@ async fn open(shared: &Shared, site: &Site) -> Result<Db> {
     }
 }
 
+/// Whether the server itself does not answer; a wrong password is one site's own trouble.
 fn is_silence(error: &Error) -> bool {
-    Fault::of(error).is_none_or(|fault| fault.cause() == Cause::Unreachable)
+    error.kind() == Kind::TenantUnreachable && Fault::of(error).is_none_or(|fault| fault.cause() == Cause::Unreachable)
 }
 
 /// Connections kept from one round to the next.

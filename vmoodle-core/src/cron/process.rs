@@ -165,10 +165,13 @@ impl Log {
     }
 }
 
-/// Whether a process that a dead runner left behind still runs a cron.
-pub(super) fn runs_cron(pid: i32) -> bool {
-    fs::read(format!("/proc/{pid}/cmdline"))
-        .is_ok_and(|line| line.windows(SCRIPT.len()).any(|part| part == SCRIPT.as_bytes()))
+/// Whether a process that a dead runner left behind still runs this site's cron: its number may be another's by now.
+pub(super) fn runs_cron(pid: i32, site: &Site) -> bool {
+    let has = |file: &str, text: &[u8]| {
+        fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|all| all.split(|octet| *octet == 0).any(|one| one == text))
+    };
+    let host = format!("VMOODLE_HOST={}", site.wwwroot);
+    has("cmdline", SCRIPT.as_bytes()) && (site.tenant.is_none() || has("environ", host.as_bytes()))
 }
 
 /// Ends such a process and what it has started.

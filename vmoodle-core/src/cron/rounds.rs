@@ -309,7 +309,7 @@ impl Rounds<'_> {
 
     async fn launch(&mut self, site: &Rc<Site>, since: i64, stale: Option<i32>) {
         let began = now();
-        if let Some(pid) = stale.filter(|pid| process::runs_cron(*pid)) {
+        if let Some(pid) = stale.filter(|pid| process::runs_cron(*pid, site)) {
             // Its runner is dead, so nobody ends it any more.
             process::kill(pid);
         }
