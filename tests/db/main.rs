@@ -8,6 +8,7 @@ mod collision;
 mod columns;
 mod connection;
 mod crash;
+mod cron;
 mod identity;
 mod job;
 mod life;

@@ -5,6 +5,7 @@
 
 mod admin;
 mod code_change;
+mod cron;
 mod identity;
 mod nodes;
 mod original;

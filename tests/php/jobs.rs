@@ -1,4 +1,4 @@
-//! Operations and jobs from PHP, on a farm whose tenants have no database: these operations change the registry only.
+//! Operations, jobs and the farm cron from PHP, on a farm whose tenants have no database: these operations change the registry only.
 
 use serde_json::{Value, json};
 use support::code::Kind;
@@ -37,4 +37,17 @@ fn a_job_disables_tenants_and_another_takes_it_back() {
     assert_eq!(call("job", json!([undo]))["status"], "done", "but only after the run");
     assert_eq!(states(), ["enabled", "enabled"]);
     assert_eq!(farm.call("job", json!([9_999])).unwrap_err().reason, "job_not_found");
+}
+
+#[test]
+fn the_farm_cron_tells_what_it_does_and_stops_at_a_word() {
+    let Some(control) = Database::shared(Engine::MariaDb, "php_cron") else { return };
+    let farm = Farm::new(Kind::Mini, "php_cron", control, json!({}));
+    let report = farm.call("cron", json!([])).unwrap();
+    assert_eq!((&report["rounds"], &report["stopped_early"]), (&json!(1), &json!(false)), "{report}");
+    let report = farm.call("cron", json!([{"daemon": true, "interval": 1}, "is_null"])).unwrap();
+    assert_eq!((&report["stopped_early"], &report["items"]), (&json!(true), &Value::Null), "is_null(array) is false");
+    let thrown = farm.call("cron", json!([{"daemon": true}, "strlen"])).unwrap_err();
+    assert_eq!(thrown.class, "TypeError", "what the callback throws ends the service and is thrown");
+    assert_eq!(farm.call("cron", json!([{"concurrency": 0}])).unwrap_err().reason, "bad_parameter");
 }

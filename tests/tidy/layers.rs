@@ -36,6 +36,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("mnet", 11),
     ("operation", 12),
     ("job", 13),
+    ("cron", 13),
     // The two doors.
     ("gate", 14),
     ("console", 14),
@@ -45,7 +46,8 @@ const FLOORS: &[(&str, u8)] = &[
 const NO_SOCKET: &[&str] = &["index", "switch", "resolve", "gate"];
 
 /// Rooms that open them.
-const SOCKETS: &[&str] = &["db", "registry", "moodle", "steps", "operation", "lifecycle", "mnet", "job", "console"];
+const SOCKETS: &[&str] =
+    &["db", "registry", "moodle", "steps", "operation", "lifecycle", "mnet", "job", "cron", "console"];
 
 /// The room of a file and the rooms that it imports outside its own tests.
 fn imports() -> Vec<(String, String, String)> {

@@ -43,6 +43,7 @@ pub(crate) mod configphp;
 pub mod configphp;
 pub mod console;
 pub mod control;
+pub(crate) mod cron;
 #[cfg(not(feature = "testing"))]
 pub(crate) mod db;
 #[cfg(feature = "testing")]

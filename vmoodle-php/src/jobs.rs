@@ -1,4 +1,4 @@
-//! Operations and jobs from PHP: one short function per method of the console, under the same name.
+//! Operations, jobs and the farm cron from PHP: one short function per method of the console, under the same name.
 
 use std::panic::AssertUnwindSafe;
 
@@ -61,12 +61,27 @@ pub(crate) fn vmoodle_job_submit(
 #[php(name = "Vmoodle\\job_run", optional = "progress")]
 pub(crate) fn vmoodle_job_run(job: i64, progress: Option<ZendCallable<'_>>) -> PhpResult<Table> {
     let mut listener = Listener::new(progress);
-    let done = with_console(|console| console.job_run(job, &mut |counts| listener.hear(counts)));
+    let done = with_console(|console| {
+        console.job_run(job, &mut |counts| {
+            listener.hear(counts);
+        })
+    });
     listener.let_it_end();
     done.map(|counts| map(&counts))
 }
 
-/// A callback that hears how a job goes on. What it throws is thrown when the run is over: no item is left alone for it.
+/// Runs the crons of the tenants that have due work.
+#[php_function]
+#[php(name = "Vmoodle\\cron", optional = "options", defaults(options = Entries::NONE))]
+pub(crate) fn vmoodle_cron(options: Entries<'_>, progress: Option<ZendCallable<'_>>) -> PhpResult<Table> {
+    let options = options.0.map(given).transpose()?.unwrap_or_default();
+    let mut listener = Listener::new(progress);
+    let done = with_console(|console| console.cron(&options, &mut |event| listener.hear(event)));
+    listener.let_it_end();
+    done.map(|report| map(&report))
+}
+
+/// A callback that hears how a run goes on. What it throws is thrown when the run is over: no tenant is left alone for it.
 struct Listener<'a> {
     callback: Option<ZendCallable<'a>>,
     /// The callback has ended the script; our own frames come first.
@@ -78,13 +93,17 @@ impl<'a> Listener<'a> {
         Self { callback, ended: false }
     }
 
-    fn hear(&mut self, counts: &Map<String, Value>) {
-        let Some(callback) = self.callback.as_ref().filter(|_| !self.ended && !ExecutorGlobals::has_exception()) else {
-            return;
-        };
-        let counts = value(map(counts));
-        let called = AssertUnwindSafe(|| drop(callback.try_call(vec![&counts])));
+    /// Tells it; false where it gave that, threw or has ended the script.
+    fn hear(&mut self, told: &Map<String, Value>) -> bool {
+        let Some(callback) = self.callback.as_ref() else { return true };
+        if self.ended || ExecutorGlobals::has_exception() {
+            return false;
+        }
+        let told = value(map(told));
+        let mut goes_on = false;
+        let called = AssertUnwindSafe(|| goes_on = callback.try_call(vec![&told]).is_ok_and(|said| !said.is_false()));
         self.ended = try_catch(called).is_err();
+        goes_on && !self.ended && !ExecutorGlobals::has_exception()
     }
 
     fn let_it_end(self) {
@@ -175,6 +194,7 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_plan))
         .function(wrap_function!(vmoodle_job_submit))
         .function(wrap_function!(vmoodle_job_run))
+        .function(wrap_function!(vmoodle_cron))
         .function(wrap_function!(vmoodle_job))
         .function(wrap_function!(vmoodle_jobs))
         .function(wrap_function!(vmoodle_job_cancel))

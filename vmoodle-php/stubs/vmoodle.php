@@ -408,6 +408,31 @@ function job_submit(string $operation, array $parameters, array $targets, array 
 function job_run(int $job, ?callable $progress = null): array {}
 
 /**
+ * The farm cron: finds the tenants with due tasks by SQL and runs Moodle's own cron, as a process, for those only.
+ *
+ * Tenants in maintenance, with a pending upgrade or with cron switched off are told and not run. One process per tenant,
+ * over all nodes; the longest wait goes first. The tag `cron:weight=3` of a tenant makes its waiting count three times.
+ * Like {@see job_run()} never in a web request.
+ *
+ * @param array{targets?: list<string>, control?: bool, plan?: bool, daemon?: bool, interval?: int, concurrency?: int, per_server?: int,
+ *     time_limit?: int, grace?: int, codehash?: string} $options `targets` (`all`); `control`: the control site too; `plan`:
+ *     start nothing; `daemon`: round after round, `interval` seconds apart (60), instead of one; `concurrency` processes on
+ *     this node (4), `per_server` on one database server over all nodes (4); `time_limit` seconds for one tenant (900), `grace`
+ *     seconds to end when asked to (20); `codehash`: what `core_component::get_all_versions_hash()` gives, to know who has a pending
+ *     upgrade
+ * @param callable|null $progress hears events, `function (array $event): mixed`: `event` is `round`, `probed`, `due`, `started`,
+ *     `ended`, `suspended`, `refused`, `passed`, `error`, and at least five times a second `tick`. When it gives false or
+ *     throws, nothing more is started, what runs is asked to end, and the call returns
+ * @return array<string, mixed> counts (`rounds`, `tenants`, `due`, `idle`, `started`, `done`, `failed`, `timeout`, `stopped`,
+ *     `disabled`, `maintenance`, `upgrade`, `unreachable`, `elsewhere`, `locked`, `left`, those that are not 0), `lateness`
+ *     (`max`, `mean`, in seconds), `stopped_early`, and without `daemon` the `items`: for each tenant that was not idle `tenant`,
+ *     `outcome`, `since`, `lateness`, `seconds`, `exit`, `said`
+ * @throws InvalidException `bad_parameter`
+ * @throws ControlException `not_booted`, `not_control_site`, `control_unreachable`
+ */
+function cron(array $options = [], ?callable $progress = null): array {}
+
+/**
  * One job with its `counts` and `items`; secrets are masked.
  *
  * The `errorcode` of an item that failed is a reason as `getReason()` gives it, those of the registry included, or one that

@@ -33,6 +33,7 @@ function local_vmoodle_status_checks(): array {
         new \local_vmoodle\check\index(),
         new \local_vmoodle\check\registry(),
         new \local_vmoodle\check\components(),
+        new \local_vmoodle\check\cron(),
     ];
 }
 

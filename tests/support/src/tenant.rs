@@ -10,7 +10,7 @@ pub const VERSION: &str = "2024100706.00";
 pub fn fill(database: &Database, name: &str) {
     database.run(&schema::statements(&root::fixture("schema/405.xml"), database.engine, "mdl_"));
     for table in ["task_scheduled", "task_adhoc"] {
-        let columns = "id BIGINT PRIMARY KEY, component VARCHAR(255), nextruntime BIGINT, classname VARCHAR(255), userid BIGINT, customdata TEXT, timestarted BIGINT, hostname VARCHAR(255), pid BIGINT, faildelay BIGINT, disabled BIGINT DEFAULT 0";
+        let columns = "id BIGINT PRIMARY KEY, component VARCHAR(255), nextruntime BIGINT, classname VARCHAR(255), userid BIGINT, customdata TEXT, timestarted BIGINT, hostname VARCHAR(255), pid BIGINT, faildelay BIGINT, lastruntime BIGINT, disabled BIGINT DEFAULT 0, attemptsavailable BIGINT";
         database.run(&format!("CREATE TABLE mdl_{table} ({columns})"));
     }
     database

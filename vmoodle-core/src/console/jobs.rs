@@ -1,8 +1,9 @@
-//! Operations and jobs.
+//! Operations and jobs, and the farm cron.
 
 use serde_json::{Map, Value};
 
 use super::Console;
+use crate::cron;
 use crate::db::Db;
 use crate::error::Result;
 use crate::job::{self, Publisher};
@@ -72,6 +73,23 @@ impl Console {
     /// A new job that puts back what a job has changed; gives its number.
     pub fn job_undo(&self, job: i64) -> Result<i64> {
         self.jobs_on(async |db| job::again(db, job, true).await)
+    }
+
+    /// Runs the crons of the tenants that have due work; gives counts, lateness and, for a single round, `items`.
+    ///
+    /// Options: `targets` (`all`), `control` (the control site too), `plan` (start nothing), `daemon` with `interval` (60
+    /// seconds), `concurrency` (4 on this node), `per_server` (4 on one database server, over all nodes), `time_limit` (900
+    /// seconds for one tenant), `grace` (20 seconds to end when asked to), `codehash` (Moodle's hash over all versions of
+    /// the code base). `progress` hears events; it stops the run by giving false.
+    pub fn cron(
+        &self,
+        options: &Map<String, Value>,
+        progress: &mut dyn FnMut(&Map<String, Value>) -> bool,
+    ) -> Result<Map<String, Value>> {
+        let (keyring, options) = (self.keyring()?, cron::Options::read(options)?);
+        // The connection of this call is not held: a service runs for months.
+        self.jobs_on(async |_| Ok(()))?;
+        Self::wait_for(async { Box::pin(cron::run(&self.control, keyring, options, progress)).await })
     }
 
     fn jobs_on<T>(&self, work: impl AsyncFnOnce(&mut Db) -> Result<T>) -> Result<T> {

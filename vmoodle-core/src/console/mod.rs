@@ -188,20 +188,25 @@ impl Console {
         self.control.settings.keyfile.as_deref().map_or_else(|| Ok(Keyring::none()), Keyring::open)
     }
 
-    /// The one place where asynchronous work is waited for.
-    ///
-    /// A runtime of the calling thread's own, made for the call: a process that forks later carries none along. Only the
-    /// look-up of a host name and a job's work on files start threads, which end with it.
+    /// Connects, works and says goodbye.
     fn connect<T>(&self, work: impl AsyncFnOnce(&mut Db) -> Result<T>) -> Result<T> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build();
-        let runtime = runtime.map_err(|e| Error::new(Kind::Internal, "no runtime can be made").because(e))?;
-        let done = runtime.block_on(async {
+        Self::wait_for(async {
             let mut db = Db::open_control(&self.control).await?;
             let done = work(&mut db).await;
             db.close().await;
             done
-        });
+        })
+    }
+
+    /// The one place where asynchronous work is waited for.
+    ///
+    /// A runtime of the calling thread's own, made for the call: a process that forks later carries none along. Only the
+    /// look-up of a host name and work on files start threads, which end with it.
+    fn wait_for<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(FILE_THREADS).build();
+        let runtime = runtime.map_err(|e| Error::new(Kind::Internal, "no runtime can be made").because(e))?;
+        let done = runtime.block_on(work);
         runtime.shutdown_background();
         done
     }

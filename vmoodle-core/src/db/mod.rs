@@ -219,6 +219,13 @@ impl Transaction<'_> {
         self.open = false;
         Ok(())
     }
+
+    /// Takes it back and lets its locks go at once.
+    pub async fn rollback(mut self) -> Result<(), Fault> {
+        drive!(self.db, STATEMENT_TIMEOUT, rollback())?;
+        self.open = false;
+        Ok(())
+    }
 }
 
 impl Drop for Transaction<'_> {

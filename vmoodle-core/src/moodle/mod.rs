@@ -6,7 +6,7 @@
 //! ```text
 //! identity ── a copy becomes a site of its own: address, keys, secrets, administrator
 //!   config  site  users  forget  peers ── rows      wwwroot  address  serialized ── addresses in contents
-//! caches ── files and revisions     version  status  code ── what a site and a code base say of themselves
+//! caches ── files and revisions     version  status  tasks  code ── what a site and a code base say of themselves
 //! ```
 // `pub` for the tests at the boundary only, by the feature `testing`.
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
@@ -23,6 +23,7 @@ pub mod serialized;
 pub mod site;
 pub mod stale;
 pub mod status;
+pub mod tasks;
 pub mod users;
 pub mod version;
 pub mod wwwroot;

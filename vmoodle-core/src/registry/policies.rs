@@ -22,6 +22,11 @@ pub(super) async fn enabled(db: &mut Db) -> Result<Vec<Row>> {
     Ok(db.fetch("SELECT * FROM {local_vmoodle_policy} WHERE enabled = 1 ORDER BY sortorder, id", &[]).await?)
 }
 
+/// The policies that count, the lowest first; a row that is none is left out.
+pub(crate) async fn all(db: &mut Db) -> Result<Vec<Policy>> {
+    Ok(enabled(db).await?.iter().filter_map(|row| policy(row).ok()).collect())
+}
+
 /// Reads a row.
 pub(super) fn policy(row: &Row) -> Result<Policy> {
     let settings = parse_map(row.text("settings").unwrap_or_default())

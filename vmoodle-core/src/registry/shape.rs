@@ -113,6 +113,25 @@ pub const TABLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("local_vmoodle_status", &["id", "tenantid", "fact", "value", "collected"]),
+    (
+        "local_vmoodle_cron",
+        &[
+            "id",
+            "tenantid",
+            "owner",
+            "leaseuntil",
+            "host",
+            "pid",
+            "server",
+            "duesince",
+            "timestarted",
+            "timefinished",
+            "outcome",
+            "exitcode",
+            "leftover",
+            "summary",
+        ],
+    ),
     ("local_vmoodle_trash", &["id", "tenantid", "wwwroot", "dataroot", "moved", "timetrashed", "timeover"]),
 ];
 

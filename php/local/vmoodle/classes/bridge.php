@@ -369,6 +369,17 @@ final class bridge {
     }
 
     /**
+     * Runs the crons of the tenants that have due work: on the command line, never in a web request.
+     *
+     * @param array $options targets, control, plan, daemon, interval, concurrency, per_server, time_limit, grace, codehash
+     * @param callable|null $progress hears each event; false ends the run
+     * @return array counts, lateness and, for a single round, items
+     */
+    public static function cron(array $options, ?callable $progress = null): array {
+        return self::call(static fn() => \Vmoodle\cron(self::cast($options), $progress));
+    }
+
+    /**
      * A job with its items.
      *
      * @param int $job its number

@@ -52,7 +52,7 @@ final class farm_upgrade {
         /** @var cli the script's options. */
         private readonly cli $cli
     ) {
-        $this->pool = new process_pool($cli->option('concurrency') ?? 2, $cli->option('time-limit'));
+        $this->pool = new process_pool($cli->option('concurrency') ?? 2, $cli->option('time-limit') ?? 1800);
     }
 
     /**

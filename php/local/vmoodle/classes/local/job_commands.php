@@ -254,7 +254,7 @@ final class job_commands {
                     }
                 }
             }
-            sleep(max(1, $cli->option('interval')));
+            sleep(max(1, $cli->option('interval') ?? 2));
         }
     }
 

@@ -92,7 +92,7 @@ final class publisher {
         // The loop asks the native core only; an idle connection of Moodle's would be closed by the server sooner or later.
         $DB->dispose();
         self::catch_signals();
-        $interval = max(1, $cli->option('interval'));
+        $interval = max(1, $cli->option('interval') ?? 2);
         $trouble = null;
         while (!self::$stopped) {
             try {
