@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod caches;
 mod check;
 mod clone;
 mod collision;
 mod columns;
+mod config;
 mod connection;
 mod crash;
 mod identity;

@@ -49,8 +49,7 @@ const FORCED_PLUGIN_SETTINGS: &str = "forced_plugin_settings";
 pub fn check(settings: &Map<String, Value>) -> Result<()> {
     for (name, value) in settings {
         let name = ConfigName::parse(name)?;
-        let lower = name.as_str().to_ascii_lowercase();
-        if NEVER.contains(&lower.as_str()) || NEVER_BEGINNING.iter().any(|start| lower.starts_with(start)) {
+        if is_boots(name.as_str()) {
             return Err(Error::new(Kind::BadSetting, format!("`{name}` may not be set by an override or a policy"))
                 .hint("it decides which database, code or files a tenant runs on; the tenant's row does that"));
         }
@@ -60,6 +59,12 @@ pub fn check(settings: &Map<String, Value>) -> Result<()> {
         check_depth(name.as_str(), value, 0)?;
     }
     Ok(())
+}
+
+/// Whether a setting of this name decides which database, code or files a tenant runs on.
+pub fn is_boots(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    NEVER.contains(&lower.as_str()) || NEVER_BEGINNING.iter().any(|start| lower.starts_with(start))
 }
 
 fn check_plugin_settings(value: &Value) -> Result<()> {
@@ -87,6 +92,13 @@ fn check_depth(name: &str, value: &Value, depth: u32) -> Result<()> {
         Value::Object(items) => items.values().try_for_each(|item| check_depth(name, item, depth + 1)),
         _ => Ok(()),
     }
+}
+
+/// Whether a set of settings gives a value to one of the core, or of a plugin: "defined in config.php" for Moodle.
+pub fn gives(settings: &Map<String, Value>, plugin: Option<&str>, name: &str) -> bool {
+    let Some(plugin) = plugin else { return settings.contains_key(name) };
+    let values = settings.get(FORCED_PLUGIN_SETTINGS).and_then(|plugins| plugins.get(plugin));
+    values.and_then(Value::as_object).is_some_and(|values| values.contains_key(name))
 }
 
 /// Lays one set of settings over another: plain values replace, `forced_plugin_settings` are merged name by name.

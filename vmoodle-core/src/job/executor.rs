@@ -80,7 +80,7 @@ pub(super) async fn run(
     publisher: &dyn Publisher,
     progress: &mut dyn FnMut(&Map<String, Value>),
 ) -> Result<Map<String, Value>> {
-    let concurrency = run.concurrency;
+    let (concurrency, caches) = (run.concurrency, Caches::of(&run.control));
     let shared = Rc::new(Shared {
         run,
         idle: RefCell::default(),
@@ -88,7 +88,7 @@ pub(super) async fn run(
         failed: Cell::new(0),
         began: Instant::now(),
         told: RefCell::default(),
-        caches: Caches::default(),
+        caches,
     });
     let local = LocalSet::new();
     let heart = local.spawn_local(beat(shared.clone()));
@@ -246,6 +246,12 @@ async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
         None => operation.plan(&mut work).await?,
     };
     if changes.is_empty() && !operation.meta().reads_only && !*undo {
+        // Rows that are as they shall be, beside a cache that a run before this one could not reach.
+        let stale = std::mem::take(&mut work.stale);
+        if !stale.is_empty() {
+            shared.caches.drop_entries(&tenant, &stale).await?;
+        }
+        shared.back(db);
         return Ok(None);
     }
     let image =

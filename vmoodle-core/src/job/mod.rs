@@ -46,7 +46,8 @@ pub(crate) async fn plan(
     asked: &Request<'_>,
 ) -> Result<Vec<Value>> {
     let operation = operation::find(asked.operation)?;
-    let parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
+    let mut parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
+    operation.prepare(&mut parameters, keyring)?;
     if operation.meta().makes {
         return births::plan(db, control, keyring, operation, asked, &parameters).await;
     }
@@ -56,7 +57,7 @@ pub(crate) async fn plan(
             Work { control, keyring, db, tenant: &tenant, parameters: &parameters, steps: None, stale: Vec::new() };
         let wwwroot = tenant.address.to_string();
         plans.push(match operation.plan(&mut work).await {
-            Ok(changes) => json!({ "tenant": wwwroot, "changes": changes }),
+            Ok(changes) => json!({ "tenant": wwwroot, "changes": masked(json!(changes)) }),
             Err(e) => json!({ "tenant": wwwroot, "changes": [], "errorcode": e.code(), "error": e.to_string() }),
         });
     }
@@ -72,7 +73,8 @@ pub(crate) async fn submit(
     options: &Map<String, Value>,
 ) -> Result<i64> {
     let operation = operation::find(asked.operation)?;
-    let parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
+    let mut parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
+    operation.prepare(&mut parameters, keyring)?;
     check_options(options)?;
     if operation.meta().dangerous && options.get("confirm") != Some(&json!(true)) {
         return Err(refused("the operation is dangerous and not confirmed").hint("give the option `confirm`"));

@@ -1,20 +1,26 @@
 //! The operations: one file each, and the one list of them.
 
+mod change_settings;
 mod change_state;
 mod clone_tenant;
 pub mod contract;
+mod copy_plugin_config;
 mod create_tenant;
 mod destroy_tenant;
 mod devirtualise_tenant;
 mod disable_tenant;
 mod enable_tenant;
+mod maintenance;
 mod make;
+mod purge_caches;
 mod purge_trash;
 mod rename_tenant;
 mod restore_tenant;
 mod retire_tenant;
+mod set_config;
 mod snapshot_tenant;
 mod tenant_status;
+mod unset_config;
 
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
@@ -23,17 +29,22 @@ use contract::Operation;
 /// Every operation.
 pub static OPERATIONS: &[&dyn Operation] = &[
     &clone_tenant::CloneTenant,
+    &copy_plugin_config::CopyPluginConfig,
     &create_tenant::CreateTenant,
     &destroy_tenant::DestroyTenant,
     &devirtualise_tenant::DevirtualiseTenant,
     &disable_tenant::DisableTenant,
     &enable_tenant::EnableTenant,
+    &maintenance::Maintenance,
+    &purge_caches::PurgeCaches,
     &purge_trash::PurgeTrash,
     &rename_tenant::RenameTenant,
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
+    &set_config::SetConfig,
     &snapshot_tenant::SnapshotTenant,
     &tenant_status::TenantStatus,
+    &unset_config::UnsetConfig,
 ];
 
 /// The operation of a name. Fails with `operation_not_found`.
