@@ -61,7 +61,9 @@ fn entries_in_files_go_and_others_stay() {
     let Some(farm) = farm("caches_file", Engine::MariaDb) else { return };
     site(&farm, "a.example.org");
     let root = dataroot(&farm, "a.example.org");
-    let entry = |name: &str| root.join(format!("cache/cachestore_file/default_application/core_config/{}-cache/{name}.cache", &name[..3]));
+    let entry = |name: &str| {
+        root.join(format!("cache/cachestore_file/default_application/core_config/{}-cache/{name}.cache", &name[..3]))
+    };
     put(&root.join("muc/config.php"), &muc("8a11", 1, "", "default_application"));
     for name in [CORE, PLUGIN, OTHERS] {
         put(&entry(name), "x");

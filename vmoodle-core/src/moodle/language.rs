@@ -16,7 +16,7 @@ pub struct Language<'a> {
 
 impl Language<'_> {
     /// A text of a component's file: the site's own change of it, its pack's, or the English one
-    /// (lib/classes/string_manager_standard.php, `load_component_strings`).
+    /// (`lib/classes/string_manager_standard.php`, `load_component_strings`).
     pub fn text(&self, component: &str, key: &str) -> Option<String> {
         let code = self.code();
         let file = format!("{component}.php");

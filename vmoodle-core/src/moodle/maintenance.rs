@@ -41,7 +41,8 @@ impl Page<'_> {
         let sentence = "The site is undergoing maintenance and is currently not available";
         let sentence = language.text("admin", "sitemaintenance").unwrap_or_else(|| sentence.to_owned());
         let (title, message) = if is_blank(self.message) {
-            let title = language.text("admin", "sitemaintenancetitle").unwrap_or_else(|| "{$a} under maintenance".into());
+            let title =
+                language.text("admin", "sitemaintenancetitle").unwrap_or_else(|| "{$a} under maintenance".into());
             (title.replace("{$a}", &plain(self.site)), sentence)
         } else {
             (sentence, self.message.to_owned())
@@ -101,9 +102,7 @@ fn read(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
         Ok(octets) => Ok(Some(String::from_utf8_lossy(&octets).into_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            Err(Error::new(Kind::FilesFailed, format!("`{}` cannot be read", path.display())).because(error))
-        }
+        Err(error) => Err(Error::new(Kind::FilesFailed, format!("`{}` cannot be read", path.display())).because(error)),
     }
 }
 
@@ -171,7 +170,11 @@ mod tests {
     #[test]
     fn a_page_is_of_the_message_the_template_or_moodles_sentence() {
         let root = tempfile::tempdir().unwrap();
-        let page = |message| Page { dataroot: root.path(), dirroot: Path::new("/none"), site: "A & <b>B</b>", lang: "en", message }.content().unwrap();
+        let page = |message| {
+            Page { dataroot: root.path(), dirroot: Path::new("/none"), site: "A & <b>B</b>", lang: "en", message }
+                .content()
+                .unwrap()
+        };
         assert!(page("").contains("<title>A &amp; B under maintenance</title>"));
         assert!(page("<p>Back at 5</p>").contains("<div class='alert-danger'><p>Back at 5</p></div>"));
         fs::write(root.path().join(TEMPLATE), "own").unwrap();

@@ -11,6 +11,7 @@
 // `pub` for the tests at the boundary only, by the feature `testing`.
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
 
+pub mod account;
 pub mod address;
 pub mod caches;
 pub mod code;

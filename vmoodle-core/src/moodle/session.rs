@@ -80,7 +80,8 @@ pub async fn users(db: &mut Db, whose: &Whose) -> Result<Option<Vec<i64>>> {
 /// The sessions that the database knows of.
 pub async fn sids(db: &mut Db, users: Option<&[i64]>) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let mut take = |rows: Vec<crate::db::Row>| found.extend(rows.iter().filter_map(|row| row.text("sid").map(str::to_owned)));
+    let mut take =
+        |rows: Vec<crate::db::Row>| found.extend(rows.iter().filter_map(|row| row.text("sid").map(str::to_owned)));
     match users {
         None => take(db.fetch("SELECT sid FROM {sessions}", &[]).await?),
         Some(users) => {
@@ -109,7 +110,9 @@ pub fn delete_files(folder: &Path, sids: Option<&[String]>) -> io::Result<()> {
         _ => Ok(()),
     };
     if let Some(sids) = sids {
-        let is_name = |sid: &&String| !sid.is_empty() && sid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b',' | b'-'));
+        let is_name = |sid: &&String| {
+            !sid.is_empty() && sid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b',' | b'-'))
+        };
         return sids.iter().filter(is_name).try_for_each(|sid| gone(&folder.join(format!("sess_{sid}"))));
     }
     let entries = match fs::read_dir(folder) {
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn where_sessions_are_kept_is_the_control_sites_word_or_the_tenants_own() {
         let tenant = tenant(1, "https://a.example.org");
-        let farm = crate::farm::FarmId::new(
+        let farm = FarmId::new(
             &crate::host::SiteAddress::parse("https://c.example.org").unwrap(),
             &crate::ident::DbName::parse("c").unwrap(),
             &crate::ident::Prefix::parse("mdl_").unwrap(),

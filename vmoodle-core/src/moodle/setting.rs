@@ -31,7 +31,10 @@ impl Setting {
         let plugin = plugin.map(|plugin| PluginName::parse(plugin).map(|name| name.to_string())).transpose()?;
         let is_good = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.' | b':');
         if !(1..=100).contains(&name.len()) || !name.bytes().all(is_good) {
-            let message = format!("`{}` is no setting name: it must have 1 to 100 letters, digits, `_`, `-`, `.` or `:`", escape(name));
+            let message = format!(
+                "`{}` is no setting name: it must have 1 to 100 letters, digits, `_`, `-`, `.` or `:`",
+                escape(name)
+            );
             return Err(Error::new(Kind::BadIdentifier, message));
         }
         Ok(Self { plugin, name: name.to_owned() })

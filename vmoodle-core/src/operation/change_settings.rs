@@ -27,9 +27,8 @@ const IDENTITY: &[&str] = &[
 
 /// Refuses settings that mean nothing in a tenant's table, and without `force` those that say who the site is.
 pub(super) fn check(setting: &Setting, force: bool) -> Result<()> {
-    let refused = |why: &str, hint: &str| {
-        Err(Error::new(Kind::BadSetting, format!("`{setting}` {why}")).hint(hint.to_owned()))
-    };
+    let refused =
+        |why: &str, hint: &str| Err(Error::new(Kind::BadSetting, format!("`{setting}` {why}")).hint(hint.to_owned()));
     let Setting { plugin, name } = setting;
     if plugin.is_none() && overrides::is_boots(name) {
         return refused("is set by vmoodle itself", "change the tenant's row in the registry");
@@ -95,7 +94,9 @@ pub(super) async fn apply(work: &mut Work<'_>, changes: &[Change], log: Log) -> 
 /// Puts them back.
 pub(super) async fn undo(work: &mut Work<'_>, changes: &[Change], log: Log) -> Result<()> {
     let mut swaps = swaps(changes, work.keyring)?;
-    swaps.iter_mut().for_each(|swap| std::mem::swap(&mut swap.from, &mut swap.to));
+    for swap in &mut swaps {
+        std::mem::swap(&mut swap.from, &mut swap.to);
+    }
     make(work, &swaps, log).await
 }
 

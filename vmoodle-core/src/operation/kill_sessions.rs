@@ -134,7 +134,9 @@ async fn end(work: &mut Work<'_>, found: Found) -> Result<()> {
         Keeper::Redis(server, prefix) => session::delete_in_redis(&server, &prefix, &in_redis).await,
         Keeper::Other(class) => {
             if let Some(steps) = work.steps.as_mut() {
-                steps.warn(format!("sessions are kept by `{class}`, which only PHP can reach: only their rows are gone"));
+                steps.warn(format!(
+                    "sessions are kept by `{class}`, which only PHP can reach: only their rows are gone"
+                ));
             }
             Ok(())
         }

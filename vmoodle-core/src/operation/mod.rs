@@ -1,5 +1,6 @@
 //! The operations: one file each, and the one list of them.
 
+mod change_policy;
 mod change_settings;
 mod change_state;
 mod clone_tenant;
@@ -10,11 +11,15 @@ mod destroy_tenant;
 mod devirtualise_tenant;
 mod disable_tenant;
 mod enable_tenant;
+mod enforce_config;
+mod kill_sessions;
 mod maintenance;
 mod make;
 mod purge_caches;
 mod purge_trash;
+mod release_config;
 mod rename_tenant;
+mod reset_admin;
 mod restore_tenant;
 mod retire_tenant;
 mod set_config;
@@ -35,10 +40,14 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &devirtualise_tenant::DevirtualiseTenant,
     &disable_tenant::DisableTenant,
     &enable_tenant::EnableTenant,
+    &enforce_config::EnforceConfig,
+    &kill_sessions::KillSessions,
     &maintenance::Maintenance,
     &purge_caches::PurgeCaches,
     &purge_trash::PurgeTrash,
+    &release_config::ReleaseConfig,
     &rename_tenant::RenameTenant,
+    &reset_admin::ResetAdmin,
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
     &set_config::SetConfig,

@@ -32,7 +32,7 @@ static META: Meta = Meta {
     makes: false,
 };
 
-/// The kinds of `admin/purgecaches.php` (admin/classes/form/purge_caches.php), and `courses` of its script.
+/// The kinds of `admin/purgecaches.php` (`admin/classes/form/purge_caches.php`), and `courses` of its script.
 const KINDS: &[&str] = &["theme", "lang", "js", "template", "filter", "muc", "courses", "other"];
 
 impl Operation for PurgeCaches {
@@ -116,7 +116,16 @@ async fn purge(work: &mut Work<'_>, kinds: &BTreeSet<&str>) -> Result<()> {
     let plugins = written?;
     let folders = Folders::of(&work.control.settings.shared, Some(work.control.farm()), work.tenant);
     let (theme, other) = (has("theme"), has("other"));
-    blocking(move || if other { folders.purge() } else if theme { folders.purge_themes() } else { Ok(()) }).await?;
+    blocking(move || {
+        if other {
+            folders.purge()
+        } else if theme {
+            folders.purge_themes()
+        } else {
+            Ok(())
+        }
+    })
+    .await?;
     let stale = &mut work.stale;
     if has("muc") {
         stale.push(Stale::every());

@@ -109,8 +109,9 @@ fn given(parameters: &Map<String, Value>) -> Result<BTreeMap<Setting, Option<Str
         Some(_) => return bad("`values` is no JSON object"),
     }
     if found.is_empty() {
-        return Err(Error::new(Kind::BadParameter, "no setting is named")
-            .hint("give `name` and `value`, or `values` such as `{\"theme\": \"boost\", \"auth_manual/expiration\": 0}`"));
+        return Err(Error::new(Kind::BadParameter, "no setting is named").hint(
+            "give `name` and `value`, or `values` such as `{\"theme\": \"boost\", \"auth_manual/expiration\": 0}`",
+        ));
     }
     Ok(found)
 }

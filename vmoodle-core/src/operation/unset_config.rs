@@ -41,7 +41,8 @@ impl Operation for UnsetConfig {
         let settings = named(parameters)?;
         settings.keys().try_for_each(|setting| check(setting, force))?;
         let names: Vec<String> = settings.keys().map(Setting::to_string).collect();
-        *parameters = Map::from_iter([("names".to_owned(), json!(names.join(","))), ("force".to_owned(), json!(force))]);
+        *parameters =
+            Map::from_iter([("names".to_owned(), json!(names.join(","))), ("force".to_owned(), json!(force))]);
         Ok(())
     }
 

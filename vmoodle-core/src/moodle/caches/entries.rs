@@ -20,6 +20,9 @@ pub(super) struct Drop<'a> {
     pub(super) stale: &'a BTreeSet<Stale>,
 }
 
+/// What is dropped of a definition: the names of entries, or `None` for all.
+type Part<'a> = (&'a Definition, Option<Vec<String>>);
+
 /// The name of the list that holds the ages of a hash's entries (`cache/stores/redis/lib.php`, `TTL_SUFFIX`).
 const TTL: &str = "_ttl";
 
@@ -67,7 +70,10 @@ impl Drop<'_> {
         stores
             .filter(|store| !reached(store))
             .map(|store| {
-                format!("the cache store `{}` ({}) is reached only by PHP: purge this site's caches", store.name, store.plugin)
+                format!(
+                    "the cache store `{}` ({}) is reached only by PHP: purge this site's caches",
+                    store.name, store.plugin
+                )
             })
             .collect()
     }
@@ -97,7 +103,7 @@ impl Drop<'_> {
 
     /// Drops what is in Redis; gives sentences about what had to stay.
     pub(super) async fn redis(&self, pool: &Pool) -> Result<BTreeSet<String>> {
-        let mut stores: BTreeMap<&str, (&Store, Vec<(&Definition, Option<Vec<String>>)>)> = BTreeMap::new();
+        let mut stores: BTreeMap<&str, (&Store, Vec<Part<'_>>)> = BTreeMap::new();
         for (id, keys) in self.wanted() {
             let Some(definition) = self.settings.definition(id) else { continue };
             let entries = keys.as_ref().and_then(|keys| self.entries(id, keys));
@@ -119,7 +125,7 @@ impl Drop<'_> {
         pool: &Pool,
         server: &Server,
         store: &Store,
-        parts: &[(&Definition, Option<Vec<String>>)],
+        parts: &[Part<'_>],
     ) -> Result<Option<String>> {
         let begins = store.text("prefix");
         let name = |definition: &Definition| format!("{begins}{}", definition.hash());
@@ -135,7 +141,9 @@ impl Drop<'_> {
         if whole.is_empty() {
             // Entries carry the site's identifier, so they are nobody else's.
         } else if self.own.is_some_and(|own| begins.starts_with(own)) {
-            whole.iter().for_each(|definition| unlink(&mut commands, &name(definition)));
+            for definition in &whole {
+                unlink(&mut commands, &name(definition));
+            }
         } else {
             said = self.told_apart(pool, server, &whole, &name, &mut commands).await?;
         }
@@ -167,19 +175,21 @@ impl Drop<'_> {
         for definition in &simple {
             asked.cmd("HKEYS").arg(name(definition));
         }
-        let found: Vec<Vec<String>> =
-            if simple.is_empty() { Vec::new() } else { pool.send(server, &asked).await? };
+        let found: Vec<Vec<String>> = if simple.is_empty() { Vec::new() } else { pool.send(server, &asked).await? };
         let (mut own, mut foreign) = (false, false);
         for (definition, names) in simple.iter().zip(found) {
             let Some(prefix) = definition.prefix(self.siteidentifier) else { continue };
-            let (ours, others): (Vec<String>, Vec<String>) =
-                names.into_iter().partition(|entry| entry.strip_suffix(prefix.as_str()).is_some_and(|key| key.ends_with('-')));
+            let (ours, others): (Vec<String>, Vec<String>) = names
+                .into_iter()
+                .partition(|entry| entry.strip_suffix(prefix.as_str()).is_some_and(|key| key.ends_with('-')));
             own |= !ours.is_empty();
             foreign |= !others.is_empty();
             delete(commands, &name(definition), definition, &ours);
         }
         if own && !foreign {
-            hashed.iter().for_each(|definition| unlink(commands, &name(definition)));
+            for definition in hashed {
+                unlink(commands, &name(definition));
+            }
             return Ok(None);
         }
         if hashed.is_empty() {

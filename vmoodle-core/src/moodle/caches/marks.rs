@@ -16,6 +16,11 @@ pub async fn mark_user_dirty(db: &mut Db, user: i64, now: i64) -> Result<(), Fau
     mark(db, "accesslib/dirtyusers", &user.to_string(), now).await
 }
 
+/// Makes a user's sessions read its preferences anew (lib/moodlelib.php, `mark_user_preferences_changed`).
+pub async fn mark_preferences_changed(db: &mut Db, user: i64, now: i64) -> Result<(), Fault> {
+    mark(db, "userpreferenceschanged", &user.to_string(), now).await
+}
+
 /// Sets a flag to 1 (lib/moodlelib.php, `set_cache_flag`). No index keeps two rows of one name away.
 async fn mark(db: &mut Db, kind: &'static str, name: &str, now: i64) -> Result<(), Fault> {
     let timeout = config::value(db, "sessiontimeout").await?.and_then(|text| text.trim().parse::<i64>().ok());

@@ -23,7 +23,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use identifier::rename_in_cache_settings;
-pub use marks::{mark_context_dirty, mark_user_dirty};
+// The operations on roles stand on the first and the last.
+#[cfg_attr(not(feature = "testing"), allow(unused_imports))]
+pub use marks::{mark_context_dirty, mark_preferences_changed, mark_user_dirty};
 pub use purge::purge;
 pub use revision::{REVISIONS, raise, raise_courses, raise_revisions};
 
@@ -128,8 +130,7 @@ impl Caches {
             }
         };
         let own = self.farm.map(|farm| farm.tenant_prefix(tenant.id));
-        let drop =
-            Drop { settings: &settings, siteidentifier: &siteidentifier, own: own.as_deref(), stale: &stale };
+        let drop = Drop { settings: &settings, siteidentifier: &siteidentifier, own: own.as_deref(), stale: &stale };
         said.extend(drop.unreachable());
         said.extend(drop.redis(&self.pool).await?);
         let (settings, siteidentifier, stale) = (settings.clone(), siteidentifier.clone(), stale.clone());
@@ -157,7 +158,9 @@ async fn usual(folders: Folders, stale: &Arc<BTreeSet<Stale>>) -> Result<io::Res
         let ids: BTreeSet<&str> = stale.iter().map(|stale| stale.definition).collect();
         if ids.contains(Stale::EVERY) {
             return match (place.parent(), place.is_dir()) {
-                (Some(above), true) => purge::set_aside(above, &store.name)?.map_or(Ok(()), |place| purge::delete_asides(&place)),
+                (Some(above), true) => {
+                    purge::set_aside(above, &store.name)?.map_or(Ok(()), |place| purge::delete_asides(&place))
+                }
                 _ => Ok(()),
             };
         }

@@ -85,8 +85,7 @@ impl Server {
             Address::Tcp(host, port) => (ConnectionAddr::Tcp(host.clone(), *port), None),
             Address::Tls(host, port, authorities) => {
                 let insecure = authorities.is_none();
-                let address =
-                    ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure, tls_params: None };
+                let address = ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure, tls_params: None };
                 (address, authorities.as_ref())
             }
         };

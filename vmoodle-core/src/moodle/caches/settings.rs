@@ -73,7 +73,7 @@ impl Settings {
         names.iter().filter_map(|name| self.stores.get(name))
     }
 
-    /// Reads what `var_export` wrote (cache/classes/config_writer.php, `config_save`).
+    /// Reads what `var_export` wrote (`cache/classes/config_writer.php`, `config_save`).
     fn of(value: &Value) -> Self {
         let list = |name: &str| entries(value.get(name));
         let text = |map: &Map<String, Value>, name: &str| map.get(name).and_then(Value::as_str).map(str::to_owned);
