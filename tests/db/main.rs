@@ -2,18 +2,22 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod caches;
 mod check;
 mod clone;
 mod collision;
 mod columns;
+mod config;
 mod connection;
 mod crash;
 mod cron;
 mod identity;
 mod job;
 mod life;
+mod maintenance;
 mod original;
 mod publish;
+mod purge;
 mod rows;
 mod runner;
 mod secrets;

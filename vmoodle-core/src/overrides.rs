@@ -1,5 +1,7 @@
 //! What a tenant's own settings and the farm's policies may set in `$CFG`, and what they never may.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
@@ -40,7 +42,7 @@ const NEVER: &[&str] = &[
 const NEVER_BEGINNING: &[&str] = &["db", "pathto", "phpunit_", "behat_"];
 
 /// The setting that holds other plugins' settings: plugin -> name -> value.
-const FORCED_PLUGIN_SETTINGS: &str = "forced_plugin_settings";
+pub const FORCED_PLUGIN_SETTINGS: &str = "forced_plugin_settings";
 
 /// Checks overrides or a policy; refuses with [`Kind::BadSetting`] and the setting's name.
 ///
@@ -49,8 +51,7 @@ const FORCED_PLUGIN_SETTINGS: &str = "forced_plugin_settings";
 pub fn check(settings: &Map<String, Value>) -> Result<()> {
     for (name, value) in settings {
         let name = ConfigName::parse(name)?;
-        let lower = name.as_str().to_ascii_lowercase();
-        if NEVER.contains(&lower.as_str()) || NEVER_BEGINNING.iter().any(|start| lower.starts_with(start)) {
+        if is_boots(name.as_str()) {
             return Err(Error::new(Kind::BadSetting, format!("`{name}` may not be set by an override or a policy"))
                 .hint("it decides which database, code or files a tenant runs on; the tenant's row does that"));
         }
@@ -60,6 +61,12 @@ pub fn check(settings: &Map<String, Value>) -> Result<()> {
         check_depth(name.as_str(), value, 0)?;
     }
     Ok(())
+}
+
+/// Whether a setting of this name decides which database, code or files a tenant runs on.
+pub fn is_boots(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    NEVER.contains(&lower.as_str()) || NEVER_BEGINNING.iter().any(|start| lower.starts_with(start))
 }
 
 fn check_plugin_settings(value: &Value) -> Result<()> {
@@ -87,6 +94,59 @@ fn check_depth(name: &str, value: &Value, depth: u32) -> Result<()> {
         Value::Object(items) => items.values().try_for_each(|item| check_depth(name, item, depth + 1)),
         _ => Ok(()),
     }
+}
+
+/// Whether a set of settings gives a value to one of the core, or of a plugin: "defined in config.php" for Moodle.
+pub fn gives(settings: &Map<String, Value>, plugin: Option<&str>, name: &str) -> bool {
+    let Some(plugin) = plugin else { return settings.contains_key(name) };
+    let values = settings.get(FORCED_PLUGIN_SETTINGS).and_then(|plugins| plugins.get(plugin));
+    values.and_then(Value::as_object).is_some_and(|values| values.contains_key(name))
+}
+
+/// Takes one value away; a plugin without any goes with it.
+pub fn take(settings: &mut Map<String, Value>, plugin: Option<&str>, name: &str) {
+    let Some(plugin) = plugin else {
+        settings.shift_remove(name);
+        return;
+    };
+    let Some(Value::Object(plugins)) = settings.get_mut(FORCED_PLUGIN_SETTINGS) else { return };
+    if let Some(Value::Object(values)) = plugins.get_mut(plugin) {
+        values.shift_remove(name);
+        if values.is_empty() {
+            plugins.shift_remove(plugin);
+        }
+    }
+    if plugins.is_empty() {
+        settings.shift_remove(FORCED_PLUGIN_SETTINGS);
+    }
+}
+
+/// What differs between two sets: `name` or `plugin/name`, its value in the first, in the second; null where it has none.
+pub fn differences(one: &Map<String, Value>, other: &Map<String, Value>) -> Vec<(String, Value, Value)> {
+    let (one, other) = (flat(one), flat(other));
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let value = |set: &BTreeMap<String, Value>, name: &String| set.get(name).cloned().unwrap_or(Value::Null);
+    let both = names.into_iter().map(|name| (name.clone(), value(&one, name), value(&other, name)));
+    both.filter(|(_, one, other)| one != other).collect()
+}
+
+fn flat(settings: &Map<String, Value>) -> BTreeMap<String, Value> {
+    let mut flat = BTreeMap::new();
+    for (name, value) in settings {
+        match value.as_object().filter(|_| name == FORCED_PLUGIN_SETTINGS) {
+            None => {
+                flat.insert(name.clone(), value.clone());
+            }
+            Some(plugins) => {
+                for (plugin, values) in plugins {
+                    for (name, value) in values.as_object().into_iter().flatten() {
+                        flat.insert(format!("{plugin}/{name}"), value.clone());
+                    }
+                }
+            }
+        }
+    }
+    flat
 }
 
 /// Lays one set of settings over another: plain values replace, `forced_plugin_settings` are merged name by name.
@@ -154,6 +214,19 @@ mod tests {
         );
         assert!(check(&map(json!({"forced_plugin_settings": {"auth_manual": {"x": [1]}}}))).is_err());
         assert!(check(&map(json!({"forced_plugin_settings": {"Auth": {"x": 1}}}))).is_err());
+    }
+
+    #[test]
+    fn values_are_taken_away_and_told_apart() {
+        let full = map(json!({"theme": "boost", "forced_plugin_settings": {"a": {"x": 1, "y": 2}}}));
+        let mut less = full.clone();
+        take(&mut less, Some("a"), "x");
+        take(&mut less, None, "nothing");
+        assert_eq!(differences(&full, &less), [("a/x".to_owned(), json!(1), Value::Null)]);
+        take(&mut less, Some("a"), "y");
+        take(&mut less, None, "theme");
+        assert!(less.is_empty());
+        assert!(gives(&full, Some("a"), "x") && gives(&full, None, "theme") && !gives(&full, Some("b"), "x"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The farm's settings as `$CFG->vmoodle` or php.ini give them, turned into meaning once.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -43,6 +45,45 @@ pub struct Settings {
     pub keyfile: Option<PathBuf>,
     /// Whether the control site's own host is served on the web.
     pub serve_control: bool,
+    /// What the control site's `config.php` says for all tenants about caches and sessions.
+    pub shared: Shared,
+}
+
+/// Where the control site's `config.php` has put caches and sessions, for itself and so for its tenants; boot parts them
+/// (see [`crate::switch`]). It prints names only: one value is a password.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Shared(BTreeMap<&'static str, String>);
+
+impl Shared {
+    /// The settings of `$CFG` that count.
+    pub const NAMES: &'static [&'static str] = &[
+        "cachedir",
+        "localcachedir",
+        "session_file_save_path",
+        "session_handler_class",
+        "session_redis_host",
+        "session_redis_port",
+        "session_redis_auth",
+        "session_redis_database",
+        "session_redis_encrypt",
+    ];
+
+    /// Takes what `read` gives for each of the names.
+    pub fn read(mut read: impl FnMut(&'static str) -> Option<String>) -> Self {
+        let values = Self::NAMES.iter().filter_map(|name| Some((*name, read(name).filter(|text| !text.is_empty())?)));
+        Self(values.collect())
+    }
+
+    /// One of them, where it is set.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl Settings {
@@ -83,6 +124,7 @@ impl Settings {
             account: given.dbuser.filter(|user| !user.is_empty()).map(|user| (user, given.dbpass)),
             keyfile: given.keyfile.filter(|path| !path.is_empty()).map(|path| absolute("keyfile", path)).transpose()?,
             serve_control,
+            shared: Shared::default(),
         })
     }
 

@@ -17,7 +17,7 @@ use vmoodle_core::host::SiteAddress;
 use vmoodle_core::ident::{DbName, Prefix};
 use vmoodle_core::resolve::{Caller, Outcome, RequestFacts};
 use vmoodle_core::secret::Secret;
-use vmoodle_core::settings::Settings;
+use vmoodle_core::settings::{Settings, Shared};
 use vmoodle_core::switch::Name;
 use vmoodle_core::tenant::Engine;
 use vmoodle_core::{Error, Kind, Result};
@@ -26,7 +26,7 @@ use crate::cfg::{Cfg, Switching};
 use crate::error::{codes, refused, thrown};
 use crate::kept::Kept;
 use crate::memory::OfRequest;
-use crate::names::Own;
+use crate::names::{Interned, Own};
 use crate::parameter::{Bytes, Entries, Facts};
 use crate::request::{self, Variables};
 use crate::settings::{append_raw, given};
@@ -305,6 +305,25 @@ fn php_program(cfg: &Cfg<'_>) -> String {
     named.or_else(|| folder().map(|folder| format!("{folder}/php"))).unwrap_or_else(|| "php".to_owned())
 }
 
+/// Where the control site keeps caches and sessions, before Moodle fills in what its `config.php` leaves out.
+fn shared(cfg: &Cfg<'_>, name: &str) -> Option<String> {
+    let name: Interned = match name {
+        "cachedir" => Name::Cachedir.into(),
+        "localcachedir" => Name::Localcachedir.into(),
+        "session_file_save_path" => Name::SessionFileSavePath.into(),
+        "session_handler_class" => Own::SessionHandlerClass.into(),
+        "session_redis_host" => Own::SessionRedisHost.into(),
+        "session_redis_port" => Own::SessionRedisPort.into(),
+        "session_redis_auth" => Own::SessionRedisAuth.into(),
+        "session_redis_database" => Own::SessionRedisDatabase.into(),
+        "session_redis_encrypt" => Own::SessionRedisEncrypt.into(),
+        _ => return None,
+    };
+    let value = cfg.read(name)?;
+    // Options of TLS are an array; that there are some is what counts.
+    if value.is_array() { Some("1".to_owned()) } else { value.coerce_to_string() }
+}
+
 fn control_site(cfg: &Cfg<'_>, opened: &Opened) -> Result<ControlSite> {
     let text = |name: Name| cfg.read_text(name).unwrap_or_default();
     let options =
@@ -316,6 +335,8 @@ fn control_site(cfg: &Cfg<'_>, opened: &Opened) -> Result<ControlSite> {
             _ => None,
         })
     };
+    let mut settings = opened.gate.settings().clone();
+    settings.shared = Shared::read(|name| shared(cfg, name));
     Ok(ControlSite {
         database: ControlDatabase {
             engine: Engine::parse_vdbtype(&text(Name::Dbtype))?,
@@ -332,6 +353,6 @@ fn control_site(cfg: &Cfg<'_>, opened: &Opened) -> Result<ControlSite> {
         dataroot: opened.dataroot.clone(),
         dirroot: opened.control.dirroot.clone().unwrap_or_default(),
         php: php_program(cfg),
-        settings: opened.gate.settings().clone(),
+        settings,
     })
 }

@@ -81,5 +81,36 @@ pub fn read(bytes: &[u8], folder: &str) -> Result<Config> {
     Ok(statement::run(&tokens, folder))
 }
 
+/// Reads what a PHP file assigns to one variable, `$name = ...;`, as data: a file that `var_export` has written.
+///
+/// `None` where the file is no PHP, does not assign it, or assigns what is no literal.
+pub fn assigned(bytes: &[u8], name: &str) -> Option<Value> {
+    let tokens = token::tokens(std::str::from_utf8(bytes).ok()?).ok()?;
+    let at = tokens.iter().position(|token| matches!(&token.kind, token::Kind::Variable(is) if is == name))?;
+    let mut reader = value::Reader { tokens: &tokens, at: at + 1 };
+    if !reader.sign("=") {
+        return None;
+    }
+    let known = reader.expression(&value::Scope { settings: &[], folder: "" }, 0)?;
+    reader.sign(";").then(|| known.into_json())
+}
+
+/// Reads the text that a PHP file puts into an array, `$name['key'] = '...';`: a file of a language pack.
+pub fn entry(bytes: &[u8], name: &str, key: &str) -> Option<String> {
+    let tokens = token::tokens(std::str::from_utf8(bytes).ok()?).ok()?;
+    let is_it = |window: &[token::Token]| {
+        use token::Kind::{Sign, Text, Variable};
+        matches!(
+            [&window[0].kind, &window[1].kind, &window[2].kind, &window[3].kind, &window[4].kind],
+            [Variable(is), Sign("["), Text(at), Sign("]"), Sign("=")] if is == name && at == key
+        )
+    };
+    let at = tokens.windows(6).rposition(is_it)?;
+    match &tokens[at + 5].kind {
+        token::Kind::Text(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests;

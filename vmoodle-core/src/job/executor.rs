@@ -122,7 +122,7 @@ pub(super) async fn run(
         pool: pool.clone(),
         gates,
         scribe: scribe.clone(),
-        caches: Caches::default(),
+        caches: Caches::of(pool.control()),
         memo: Rc::default(),
         told: RefCell::default(),
         failed: Cell::new(0),

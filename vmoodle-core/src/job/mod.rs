@@ -55,7 +55,8 @@ pub(crate) async fn plan(
     asked: &Request<'_>,
 ) -> Result<Vec<Value>> {
     let operation = operation::find(asked.operation)?;
-    let parameters = parameter::check(operation.meta().parameters, asked.parameters, &keyring)?;
+    let mut parameters = parameter::check(operation.meta().parameters, asked.parameters, &keyring)?;
+    operation.prepare(&mut parameters, &keyring)?;
     if operation.meta().makes {
         return births::plan(db, control, &keyring, operation, asked, &parameters).await;
     }
@@ -73,7 +74,8 @@ pub(crate) async fn submit(
     options: &Map<String, Value>,
 ) -> Result<i64> {
     let operation = operation::find(asked.operation)?;
-    let parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
+    let mut parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
+    operation.prepare(&mut parameters, keyring)?;
     check_options(options)?;
     if operation.meta().dangerous && options.get("confirm") != Some(&json!(true)) {
         return Err(refused("the operation is dangerous and not confirmed").hint("give the option `confirm`"));

@@ -74,7 +74,7 @@ async fn ask(gates: Rc<Gates>, pool: Rc<Pool>, question: Rc<Question>, tenant: T
 /// A tenant's part of a plan.
 pub(super) fn shown(wwwroot: &str, planned: Result<Vec<Change>>) -> Value {
     match planned {
-        Ok(changes) => json!({ "tenant": wwwroot, "changes": changes }),
+        Ok(changes) => json!({ "tenant": wwwroot, "changes": super::masked(json!(changes)) }),
         Err(e) => json!({ "tenant": wwwroot, "changes": [], "errorcode": e.code(), "error": e.to_string() }),
     }
 }

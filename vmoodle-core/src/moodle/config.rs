@@ -40,6 +40,29 @@ pub async fn set(db: &mut Db, name: &str, value: &str) -> Result<bool, Fault> {
     Ok(true)
 }
 
+/// Sets core settings in three statements, whatever they were.
+pub async fn set_many(db: &mut Db, values: &[(&str, String)]) -> Result<(), Fault> {
+    let names: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+    let old = self::values(db, &names).await?;
+    let (known, new): (Vec<_>, Vec<_>) = values.iter().partition(|(name, _)| old.contains_key(*name));
+    if !known.is_empty() {
+        let mut parts = vec!["UPDATE {config} SET value = CASE name"];
+        parts.extend(known.iter().map(|_| " WHEN ? THEN ?"));
+        parts.push(" ELSE value END WHERE name IN (?");
+        parts.extend(known.iter().skip(1).map(|_| ", ?"));
+        parts.push(")");
+        let pairs = known.iter().flat_map(|(name, value)| [Param::from(*name), value.as_str().into()]);
+        let params: Vec<Param> = pairs.chain(known.iter().map(|(name, _)| Param::from(*name))).collect();
+        db.execute(Sql::joined(&parts), &params).await?;
+    }
+    if !new.is_empty() {
+        let params: Vec<Param> =
+            new.iter().flat_map(|(name, value)| [Param::from(*name), value.as_str().into()]).collect();
+        db.execute(Sql::insert_rows("config", &["name", "value"], new.len()), &params).await?;
+    }
+    Ok(())
+}
+
 /// Removes core settings, as `unset_config` does; gives how many there were.
 pub async fn unset(db: &mut Db, names: &[&str]) -> Result<u64, Fault> {
     if names.is_empty() {
@@ -56,6 +79,12 @@ pub async fn plugin_values(db: &mut Db, plugin: &str) -> Result<HashMap<String, 
         .iter()
         .filter_map(|row| Some((row.text("name")?.to_owned(), row.text("value").unwrap_or_default().to_owned())))
         .collect())
+}
+
+/// The plugins that have settings.
+pub async fn plugins(db: &mut Db) -> Result<Vec<String>, Fault> {
+    let rows = db.fetch("SELECT DISTINCT plugin FROM {config_plugins} ORDER BY plugin", &[]).await?;
+    Ok(rows.iter().filter_map(|row| row.text("plugin").map(str::to_owned)).collect())
 }
 
 /// Sets a plugin's setting, as `set_config` does; gives whether that changed anything.

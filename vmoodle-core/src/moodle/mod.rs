@@ -11,15 +11,20 @@
 // `pub` for the tests at the boundary only, by the feature `testing`.
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
 
+pub mod account;
 pub mod address;
 pub mod caches;
 pub mod code;
 pub mod config;
 pub mod forget;
 pub mod identity;
+pub mod language;
+pub mod maintenance;
 pub mod peers;
 pub mod random;
 pub mod serialized;
+pub mod session;
+pub mod setting;
 pub mod site;
 pub mod stale;
 pub mod status;

@@ -10,6 +10,20 @@ pub struct Stale {
 }
 
 impl Stale {
+    /// What stands for every definition of the whole site; none is called so.
+    pub(super) const EVERY: &'static str = "*";
+
+    /// Every cache of the whole site (cache/classes/helper.php, `purge_all`). Where other sites may use the same Redis
+    /// prefix, entries that are noted beside it are dropped for certain.
+    pub fn every() -> Self {
+        Self { definition: Self::EVERY, key: None }
+    }
+
+    /// All entries of a definition.
+    pub fn all_of(definition: &'static str) -> Self {
+        Self { definition, key: None }
+    }
+
     /// Core settings, which Moodle keeps as one entry (lib/moodlelib.php, `get_config`).
     pub fn core_config() -> Self {
         Self { definition: "core/config", key: Some("core".to_owned()) }

@@ -81,8 +81,6 @@ pub struct Work<'a> {
 
 impl Work<'_> {
     /// The tenant's own database.
-    // Operations that change rows of Moodle use it.
-    #[allow(dead_code)]
     pub(crate) async fn open_site(&self) -> Result<Db> {
         Db::open_tenant(self.tenant, &self.control.settings, self.keyring).await
     }
@@ -99,6 +97,10 @@ impl Work<'_> {
 pub trait Operation: Sync {
     /// What it says of itself.
     fn meta(&self) -> &'static Meta;
+    /// Looks at the parameters as a whole before they are written down, and seals what the journal may not show.
+    fn prepare(&self, _parameters: &mut Map<String, Value>, _keyring: &Keyring) -> Result<()> {
+        Ok(())
+    }
     /// The changes that a run would make; changes nothing.
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>>;
     /// Makes the changes, which stand in the journal already.

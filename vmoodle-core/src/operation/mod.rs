@@ -1,22 +1,33 @@
 //! The operations: one file each, and the one list of them.
 
+mod change_policy;
+mod change_settings;
 mod change_state;
 mod clone_tenant;
 pub mod contract;
+mod copy_plugin_config;
 mod create_tenant;
 mod destroy_tenant;
 mod devirtualise_tenant;
 mod disable_tenant;
 mod enable_tenant;
+mod enforce_config;
+mod kill_sessions;
+mod maintenance;
 mod make;
+mod purge_caches;
 mod purge_trash;
 #[cfg(feature = "testing")]
 mod rehearsal;
+mod release_config;
 mod rename_tenant;
+mod reset_admin;
 mod restore_tenant;
 mod retire_tenant;
+mod set_config;
 mod snapshot_tenant;
 mod tenant_status;
+mod unset_config;
 
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
@@ -25,17 +36,26 @@ use contract::Operation;
 /// Every operation.
 pub static OPERATIONS: &[&dyn Operation] = &[
     &clone_tenant::CloneTenant,
+    &copy_plugin_config::CopyPluginConfig,
     &create_tenant::CreateTenant,
     &destroy_tenant::DestroyTenant,
     &devirtualise_tenant::DevirtualiseTenant,
     &disable_tenant::DisableTenant,
     &enable_tenant::EnableTenant,
+    &enforce_config::EnforceConfig,
+    &kill_sessions::KillSessions,
+    &maintenance::Maintenance,
+    &purge_caches::PurgeCaches,
     &purge_trash::PurgeTrash,
+    &release_config::ReleaseConfig,
     &rename_tenant::RenameTenant,
+    &reset_admin::ResetAdmin,
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
+    &set_config::SetConfig,
     &snapshot_tenant::SnapshotTenant,
     &tenant_status::TenantStatus,
+    &unset_config::UnsetConfig,
 ];
 
 /// What only tests can ask for; nothing lists it.

@@ -137,6 +137,117 @@ fn shown(row: &Row) -> Map<String, Value> {
     shown
 }
 
+/// A policy's row, without its name and times.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stored {
+    /// Whom it means.
+    pub(crate) targets: Vec<String>,
+    /// What it sets.
+    pub(crate) settings: Map<String, Value>,
+    /// Whether it counts.
+    pub(crate) enabled: bool,
+    /// Where it stands among the others: a greater number lies above.
+    pub(crate) sortorder: i64,
+}
+
+impl Stored {
+    /// One that sets nothing yet.
+    pub(crate) fn new(targets: Vec<String>) -> Self {
+        Self { targets, settings: Map::new(), enabled: true, sortorder: 0 }
+    }
+
+    /// As the journal holds it.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "targets": self.targets, "settings": self.settings, "enabled": self.enabled, "sortorder": self.sortorder })
+    }
+
+    /// What [`Self::to_json`] has written; null is no row.
+    pub(crate) fn from_json(value: &Value) -> Result<Option<Self>> {
+        let broken = || Error::new(Kind::Internal, "a policy in the journal cannot be read");
+        if value.is_null() {
+            return Ok(None);
+        }
+        let targets = value["targets"].as_array().ok_or_else(broken)?;
+        Ok(Some(Self {
+            targets: targets.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            settings: value["settings"].as_object().cloned().ok_or_else(broken)?,
+            enabled: value["enabled"].as_bool().ok_or_else(broken)?,
+            sortorder: value["sortorder"].as_i64().ok_or_else(broken)?,
+        }))
+    }
+}
+
+/// The row of a name. Fails with `bad_parameter` where its settings cannot be read.
+pub(crate) async fn stored(db: &mut Db, name: &str) -> Result<Option<Stored>> {
+    let row = db.fetch_one("SELECT * FROM {local_vmoodle_policy} WHERE name = ?", &[name.into()]).await?;
+    row.map(|row| {
+        Ok(Stored {
+            targets: parse_targets(row.text("targets").unwrap_or_default()),
+            settings: policy(&row)?.settings,
+            enabled: row.int("enabled") == Some(1),
+            sortorder: row.int("sortorder").unwrap_or(0),
+        })
+    })
+    .transpose()
+}
+
+/// Makes the row of a name what it shall be; `None` takes it away. The caller holds the registry's lock.
+pub(crate) async fn write(db: &mut Db, name: &str, to: Option<&Stored>) -> Result<()> {
+    let Some(to) = to else {
+        db.execute("DELETE FROM {local_vmoodle_policy} WHERE name = ?", &[name.into()]).await?;
+        return Ok(());
+    };
+    overrides::check(&to.settings)?;
+    Targets::parse(&to.targets)?;
+    let row = db.fetch_one("SELECT id FROM {local_vmoodle_policy} WHERE name = ?", &[name.into()]).await?;
+    let values: [Param; 5] = [
+        json!(to.targets).to_string().into(),
+        json!(to.settings).to_string().into(),
+        to.enabled.into(),
+        to.sortorder.into(),
+        now().into(),
+    ];
+    let mut columns = vec!["targets", "settings", "enabled", "sortorder", "timemodified"];
+    let mut params = values.to_vec();
+    if let Some(id) = row.and_then(|row| row.int("id")) {
+        params.push(id.into());
+        db.execute(Sql::update(TABLE, &columns), &params).await?;
+    } else {
+        columns.extend(["name", "timecreated"]);
+        params.extend([name.into(), now().into()]);
+        db.insert(Sql::insert(TABLE, &columns), &params).await?;
+    }
+    Ok(())
+}
+
+/// The settings of a site as they would be with another row of one policy.
+pub(crate) async fn settings_with(
+    db: &mut Db,
+    tenant: &Tenant,
+    name: &str,
+    row: Option<&Stored>,
+) -> Result<Map<String, Value>> {
+    let mut layers: Vec<(i64, i64, Policy)> = Vec::new();
+    for row in enabled(db).await? {
+        let (order, id) = (row.int("sortorder").unwrap_or(0), row.int("id").unwrap_or(0));
+        layers.push((order, id, policy(&row)?));
+    }
+    // A new row is the last of its order.
+    let id = layers.iter().find(|(_, _, policy)| policy.name == name).map_or(i64::MAX, |(_, id, _)| *id);
+    layers.retain(|(_, _, policy)| policy.name != name);
+    if let Some(row) = row.filter(|row| row.enabled) {
+        let targets = Targets::parse(&row.targets)?;
+        layers.push((row.sortorder, id, Policy { name: name.to_owned(), targets, settings: row.settings.clone() }));
+    }
+    layers.sort_by_key(|(order, id, _)| (*order, *id));
+    let mut settings = Map::new();
+    for (_, _, policy) in layers.iter().filter(|(_, _, policy)| policy.targets.mean(tenant)) {
+        overrides::lay_over(&mut settings, &policy.settings);
+    }
+    overrides::lay_over(&mut settings, &tenant.settings);
+    Ok(settings)
+}
+
 /// The settings of a site as boot sets them: the enabled policies that mean it, the lowest first, its own laid over them.
 pub(crate) async fn settings_of(db: &mut Db, tenant: &Tenant) -> Result<Map<String, Value>> {
     let mut settings = Map::new();

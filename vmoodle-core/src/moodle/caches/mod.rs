@@ -1,0 +1,177 @@
+//! What Moodle keeps in files, in Redis and in revisions beside its tables, and how it is made to look again.
+//!
+//! ```text
+//! Caches::drop_entries ── settings (muc/config.php) ── entries ── file    stores of files
+//!                                                         └────── redis   Redis, one connection for a job
+//! definition ── names of entries      identifier ── the site's, in its cache settings
+//! purge ── folders renamed aside      revision ── numbers that grow      marks ── users who read their roles anew
+//! ```
+
+mod definition;
+mod entries;
+mod file;
+mod identifier;
+mod marks;
+mod purge;
+pub mod redis;
+mod revision;
+mod settings;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use identifier::rename_in_cache_settings;
+// The operations on roles stand on the first and the last.
+#[cfg_attr(not(feature = "testing"), allow(unused_imports))]
+pub use marks::{mark_context_dirty, mark_preferences_changed, mark_user_dirty};
+pub use purge::purge;
+pub use revision::{REVISIONS, raise, raise_courses, raise_revisions};
+
+use self::redis::Pool;
+use super::stale::Stale;
+use crate::control::ControlSite;
+use crate::error::{Error, Kind, Result};
+use crate::farm::FarmId;
+use crate::settings::Shared;
+use crate::tenant::Tenant;
+use entries::Drop;
+use settings::{Found, Reader};
+
+/// The folders of a dataroot that hold caches only (lib/moodlelib.php, `purge_other_caches`).
+pub const CACHES: &[&str] = &["cache", "localcache"];
+
+/// The folders of a dataroot that belong to running processes and signed-in users, which a copy has none of
+/// (lib/classes/session/file.php, `lib/classes/lock/file_lock_factory.php`).
+pub const RUNNING: &[&str] = &["sessions", "lock"];
+
+/// Where a tenant's caches are on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folders {
+    /// `$CFG->cachedir`, which all nodes have in common.
+    pub cachedir: PathBuf,
+    /// `$CFG->localcachedir`, which each node may have for itself.
+    pub localcachedir: PathBuf,
+}
+
+impl Folders {
+    /// In the tenant's dataroot, or in a folder of its own where the control site moved them (see [`crate::switch`]).
+    pub fn of(shared: &Shared, farm: Option<FarmId>, tenant: &Tenant) -> Self {
+        let place = |name: &str, inside: &str| match (shared.text(name), farm) {
+            (Some(moved), Some(farm)) => {
+                let own = farm.tenant_prefix(tenant.id);
+                Path::new(moved.trim_end_matches('/')).join(own.trim_end_matches('_'))
+            }
+            _ => Path::new(&tenant.dataroot).join(inside),
+        };
+        Self { cachedir: place("cachedir", "cache"), localcachedir: place("localcachedir", "localcache") }
+    }
+
+    /// Empties what themes have made, which browsers ask for by another address from now on (lib/outputlib.php,
+    /// `theme_reset_all_caches`).
+    pub fn purge_themes(&self) -> Result<()> {
+        if self.localcachedir.is_dir() { purge(&self.localcachedir, &["theme"]) } else { Ok(()) }
+    }
+
+    /// Empties both, by renaming them aside.
+    pub fn purge(&self) -> Result<()> {
+        for folder in [&self.cachedir, &self.localcachedir] {
+            if let (Some(above), Some(name)) = (folder.parent(), folder.file_name().and_then(|name| name.to_str())) {
+                purge(above, &[name])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The caches of many tenants, for as long as a job works on them.
+#[derive(Debug, Default)]
+pub struct Caches {
+    farm: Option<FarmId>,
+    shared: Shared,
+    settings: Arc<Reader>,
+    pool: Pool,
+}
+
+impl Caches {
+    /// The caches of a farm's tenants.
+    pub fn of(control: &ControlSite) -> Self {
+        Self { farm: Some(control.farm()), shared: control.settings.shared.clone(), ..Self::default() }
+    }
+
+    /// Drops stale entries of a tenant, after the commit of what made them stale; gives warnings for a person: a store that
+    /// only PHP can reach.
+    ///
+    /// Every store that a definition is kept in is visited. Fails with `tenant_unreachable`, which may be retried, where a
+    /// Redis server is down: what it holds would be stale when it comes back.
+    pub async fn drop_entries(&self, tenant: &Tenant, stale: &[Stale]) -> Result<Vec<String>> {
+        let stale: Arc<BTreeSet<Stale>> = Arc::new(stale.iter().cloned().collect());
+        let dataroot = PathBuf::from(&tenant.dataroot);
+        let folders = Folders::of(&self.shared, self.farm, tenant);
+        let failed = |error: io::Error| {
+            Error::new(Kind::TenantUnreachable, format!("the caches in `{}` cannot be written", tenant.dataroot))
+                .because(error)
+                .hint("give the dataroot to the farm's OS user")
+        };
+        let reader = self.settings.clone();
+        let found = blocking(move || reader.read(&dataroot)).await?.map_err(failed)?;
+        let mut said = BTreeSet::new();
+        let (settings, siteidentifier) = match found {
+            Found::Settings(settings, siteidentifier) => (settings, siteidentifier),
+            Found::Nothing => return usual(folders, &stale).await?.map(|()| Vec::new()).map_err(failed),
+            Found::Unreadable => {
+                said.insert(format!(
+                    "`{}/muc/config.php` is not what Moodle writes: the caches in it are reached only by PHP",
+                    tenant.dataroot
+                ));
+                usual(folders, &stale).await?.map_err(failed)?;
+                return Ok(said.into_iter().collect());
+            }
+        };
+        let own = self.farm.map(|farm| farm.tenant_prefix(tenant.id));
+        let drop = Drop { settings: &settings, siteidentifier: &siteidentifier, own: own.as_deref(), stale: &stale };
+        said.extend(drop.unreachable());
+        said.extend(drop.redis(&self.pool).await?);
+        let (settings, siteidentifier, stale) = (settings.clone(), siteidentifier.clone(), stale.clone());
+        blocking(move || {
+            let drop = Drop { settings: &settings, siteidentifier: &siteidentifier, own: None, stale: &stale };
+            drop.files(&folders.cachedir)
+        })
+        .await?
+        .map_err(failed)?;
+        Ok(said.into_iter().collect())
+    }
+}
+
+/// Empties the definitions in the store that every site has at first: without its settings a site has no other, and the
+/// identifier that its entries were named with is not known.
+async fn usual(folders: Folders, stale: &Arc<BTreeSet<Stale>>) -> Result<io::Result<()>> {
+    let stale = stale.clone();
+    blocking(move || {
+        let store = settings::Store {
+            name: "default_application".to_owned(),
+            plugin: "file".to_owned(),
+            configuration: serde_json::Map::new(),
+        };
+        let place = file::place(&store, &folders.cachedir);
+        let ids: BTreeSet<&str> = stale.iter().map(|stale| stale.definition).collect();
+        if ids.contains(Stale::EVERY) {
+            return match (place.parent(), place.is_dir()) {
+                (Some(above), true) => {
+                    purge::set_aside(above, &store.name)?.map_or(Ok(()), |place| purge::delete_asides(&place))
+                }
+                _ => Ok(()),
+            };
+        }
+        ids.into_iter().try_for_each(|id| file::drop_all(&place, id))
+    })
+    .await
+}
+
+/// Does work on files beside the runner's own thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::new(Kind::Internal, "work on files has ended early").because(error))
+}

@@ -1,0 +1,185 @@
+//! Settings of a tenant, changed by compare-and-swap: what several operations have in common.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::contract::{Change, Work};
+use crate::error::{Error, Kind, Result};
+use crate::moodle::setting::{self, Log, Setting, Swap};
+use crate::overrides;
+use crate::registry::farm::now;
+use crate::registry::policies;
+use crate::secret::{Keyring, Secret, Stored};
+
+/// Settings that say who the site is: a slip in one of them breaks it.
+const IDENTITY: &[&str] = &[
+    "version",
+    "release",
+    "branch",
+    "allversionshash",
+    "rolesactive",
+    "siteadmins",
+    "siteguest",
+    "mnet_localhost_id",
+    "mnet_all_hosts_id",
+];
+
+/// Refuses settings that mean nothing in a tenant's table, and without `force` those that say who the site is.
+pub(super) fn check(setting: &Setting, force: bool) -> Result<()> {
+    let refused =
+        |why: &str, hint: &str| Err(Error::new(Kind::BadSetting, format!("`{setting}` {why}")).hint(hint.to_owned()));
+    let Setting { plugin, name } = setting;
+    if plugin.is_none() && overrides::is_boots(name) {
+        return refused("is set by vmoodle itself", "change the tenant's row in the registry");
+    }
+    if plugin.is_none() && name == "siteidentifier" {
+        return refused("is never changed alone", "its caches would be those of another site");
+    }
+    let is_identity = if plugin.is_some() { name == "version" } else { IDENTITY.contains(&name.as_str()) };
+    if is_identity && !force {
+        return refused("says who the site is", "give `force` where that is meant");
+    }
+    Ok(())
+}
+
+/// The changes that make settings what they shall be; `None` takes one away. Without `force` a setting that the farm
+/// defines is refused, as `admin/cli/cfg.php` refuses it: the change would not show.
+pub(super) async fn plan(
+    work: &mut Work<'_>,
+    wanted: &BTreeMap<Setting, Option<String>>,
+    force: bool,
+) -> Result<Vec<Change>> {
+    let forced = policies::settings_of(work.db, work.tenant).await?;
+    if let Some(setting) =
+        wanted.keys().find(|setting| overrides::gives(&forced, setting.plugin.as_deref(), &setting.name))
+    {
+        let sentence = format!("`{setting}` is defined for this tenant by a policy or by its own settings");
+        if !force {
+            return Err(Error::new(Kind::BadSetting, sentence)
+                .hint("release it first, or give `force`: the change then shows when it is released"));
+        }
+        if let Some(steps) = work.steps.as_mut() {
+            steps.warn(format!("{sentence}: the change does not show"));
+        }
+    }
+    let mut site = work.open_site().await?;
+    let current = setting::current(&mut site, &wanted.keys().collect::<Vec<_>>()).await;
+    site.close().await;
+    let current = current?;
+    let mut changes = Vec::new();
+    for (setting, after) in wanted {
+        let before = current.get(setting).cloned();
+        if before != *after {
+            changes.push(Change {
+                what: setting.to_string(),
+                before: shown(setting, before, work.keyring)?,
+                after: shown(setting, after.clone(), work.keyring)?,
+            });
+        }
+    }
+    if changes.is_empty() {
+        // What made them so may have ended before it dropped the entries: a Redis that was down.
+        work.stale.extend(wanted.keys().map(Setting::stale));
+    }
+    Ok(changes)
+}
+
+/// Makes the planned changes in one transaction of the tenant's database.
+pub(super) async fn apply(work: &mut Work<'_>, changes: &[Change], log: Log) -> Result<()> {
+    let swaps = swaps(changes, work.keyring)?;
+    make(work, &swaps, log).await
+}
+
+/// Puts them back.
+pub(super) async fn undo(work: &mut Work<'_>, changes: &[Change], log: Log) -> Result<()> {
+    let mut swaps = swaps(changes, work.keyring)?;
+    for swap in &mut swaps {
+        std::mem::swap(&mut swap.from, &mut swap.to);
+    }
+    make(work, &swaps, log).await
+}
+
+async fn make(work: &mut Work<'_>, swaps: &[Swap], log: Log) -> Result<()> {
+    let mut site = work.open_site().await?;
+    let done = async {
+        let mut transaction = site.begin().await?;
+        setting::swap(&mut transaction, swaps, log, now()).await?;
+        Ok(transaction.commit().await?)
+    }
+    .await;
+    site.close().await;
+    work.stale.extend(swaps.iter().map(|swap| swap.setting.stale()));
+    done
+}
+
+fn swaps(changes: &[Change], keyring: &Keyring) -> Result<Vec<Swap>> {
+    let one = |change: &Change| {
+        Ok(Swap {
+            setting: Setting::parse(&change.what, None)?,
+            from: read(&change.before, keyring)?,
+            to: read(&change.after, keyring)?,
+        })
+    };
+    changes.iter().map(one).collect()
+}
+
+/// A value as the journal may hold it: `{"sealed": ...}` for a secret, which is refused without a key file.
+pub(super) fn shown(setting: &Setting, value: Option<String>, keyring: &Keyring) -> Result<Value> {
+    match value {
+        None => Ok(Value::Null),
+        Some(value) if setting.is_secret(&value) => {
+            let stored = keyring.seal(&Secret::new(value))?;
+            if !stored.is_sealed() {
+                let message = format!("`{setting}` looks like a secret, which the journal holds encrypted only");
+                return Err(Error::new(Kind::BadParameter, message)
+                    .hint("make a key file: `php local/vmoodle/cli/key.php --create=PATH`"));
+            }
+            Ok(json!({ "sealed": stored.column() }))
+        }
+        Some(value) => Ok(json!(value)),
+    }
+}
+
+/// What [`shown`] has written.
+pub(super) fn read(value: &Value, keyring: &Keyring) -> Result<Option<String>> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        Value::Object(map) => {
+            let sealed = map.get("sealed").and_then(Value::as_str).unwrap_or_default();
+            Ok(Some(keyring.open_stored(&Stored::from_column(sealed))?.reveal().to_owned()))
+        }
+        _ => Err(Error::new(Kind::Internal, "a change of a setting has no text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_boot_sets_and_who_the_site_is_are_not_set_by_a_slip() {
+        let checked = |name: &str, force| check(&Setting::parse(name, None).unwrap(), force).is_ok();
+        for never in ["dbname", "wwwroot", "dataroot", "pathtophp", "siteidentifier"] {
+            assert!(!checked(never, true), "{never}");
+        }
+        for forced in ["version", "siteadmins", "mod_quiz/version"] {
+            assert!(!checked(forced, false) && checked(forced, true), "{forced}");
+        }
+        assert!(checked("theme", false) && checked("auth_db/dbname", false));
+    }
+
+    #[test]
+    fn a_secret_is_shown_sealed_or_not_at_all() {
+        let setting = Setting::parse("smtppass", None).unwrap();
+        let error = shown(&setting, Some("hidden!".into()), &Keyring::none()).unwrap_err();
+        assert!(!error.to_string().contains("hidden!"));
+        let folder = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(&folder.path().join("key")).unwrap();
+        let value = shown(&setting, Some("hidden!".into()), &keyring).unwrap();
+        assert!(!value.to_string().contains("hidden!"));
+        assert_eq!(read(&value, &keyring).unwrap().as_deref(), Some("hidden!"));
+        assert_eq!(read(&json!("enc:v1:x"), &keyring).unwrap().as_deref(), Some("enc:v1:x"), "a text is never opened");
+    }
+}

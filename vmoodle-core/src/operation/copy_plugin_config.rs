@@ -1,0 +1,110 @@
+//! Makes a plugin's settings those of another tenant.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::change_settings;
+use super::contract::{Change, Meta, Operation, Work};
+use crate::db::Db;
+use crate::error::{Error, Kind, Result};
+use crate::ident::PluginName;
+use crate::moodle::config;
+use crate::moodle::setting::{Log, Setting};
+use crate::parameter::{Param, Type};
+use crate::registry::{Shape, row, tenants};
+use crate::secret::Keyring;
+use crate::steps::Doing;
+
+/// Makes a plugin's settings those of another tenant, `source`: all of them, or `names`, separated by commas. Settings that
+/// the source does not have stay. Never copied are the plugin's version and what the source has encrypted with its own key;
+/// secrets only where `secrets` is given.
+pub(super) struct CopyPluginConfig;
+
+static META: Meta = Meta {
+    name: "copy_plugin_config",
+    parameters: &[
+        Param { name: "source", kind: Type::Text, required: true, default: None },
+        Param { name: "plugin", kind: Type::Text, required: true, default: None },
+        Param { name: "names", kind: Type::Text, required: false, default: None },
+        Param { name: "secrets", kind: Type::Flag, required: false, default: Some("0") },
+        Param { name: "force", kind: Type::Flag, required: false, default: Some("0") },
+    ],
+    dangerous: false,
+    idempotent: true,
+    undoable: true,
+    reads_only: false,
+    publishes: false,
+    makes: false,
+};
+
+/// What an encrypted setting begins with (lib/classes/encryption.php, `METHOD_*`): only its own site can read it.
+const ENCRYPTED: [&str; 2] = ["sodium:", "openssl-aes-256-ctr:"];
+
+impl Operation for CopyPluginConfig {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn prepare(&self, parameters: &mut Map<String, Value>, _: &Keyring) -> Result<()> {
+        PluginName::parse(parameters.get("plugin").and_then(Value::as_str).unwrap_or_default()).map(|_| ())
+    }
+
+    fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
+        Box::pin(async move {
+            let wanted = wanted(work).await?;
+            let force = flag(work, "force");
+            change_settings::plan(work, &wanted, force).await
+        })
+    }
+
+    fn apply<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
+        Box::pin(change_settings::apply(work, changes, Log::Written))
+    }
+
+    fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
+        Box::pin(change_settings::undo(work, changes, Log::Written))
+    }
+}
+
+fn flag(work: &Work<'_>, name: &str) -> bool {
+    work.parameters.get(name).and_then(Value::as_bool).unwrap_or(false)
+}
+
+async fn wanted(work: &mut Work<'_>) -> Result<BTreeMap<Setting, Option<String>>> {
+    let text = |name: &str| work.parameters.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (plugin, secrets) = (text("plugin"), flag(work, "secrets"));
+    let names: Vec<&str> = text("names").split([',', ' ']).filter(|name| !name.is_empty()).collect();
+    let shape = Shape::read(work.db).await?;
+    let source = row::tenant(&tenants::find(work.db, &shape, text("source")).await?)?;
+    if source.id == work.tenant.id {
+        return Ok(BTreeMap::new());
+    }
+    let mut site = Db::open_tenant(&source, &work.control.settings, work.keyring).await?;
+    let values = config::plugin_values(&mut site, plugin).await;
+    site.close().await;
+    let values = values?;
+    if let Some(name) = names.iter().find(|name| !values.contains_key(**name)) {
+        let message = format!("`{}` has no setting `{}/{}`", source.address, plugin, crate::host::escape(name));
+        return Err(Error::new(Kind::BadParameter, message));
+    }
+    let mut wanted = BTreeMap::new();
+    let mut left = Vec::new();
+    for (name, value) in values {
+        if name == "version" || !names.is_empty() && !names.contains(&name.as_str()) {
+            continue;
+        }
+        let setting = Setting::parse(&name, Some(plugin))?;
+        let is_encrypted = ENCRYPTED.iter().any(|method| value.starts_with(method));
+        if is_encrypted || setting.is_secret(&value) && !secrets {
+            left.push(name);
+        } else {
+            wanted.insert(setting, Some(value));
+        }
+    }
+    if let (false, Some(steps)) = (left.is_empty(), work.steps.as_mut()) {
+        left.sort();
+        steps.warn(format!("secrets of the source were not copied: {}", left.join(", ")));
+    }
+    Ok(wanted)
+}
