@@ -12,6 +12,7 @@ mod identity;
 mod job;
 mod life;
 mod original;
+mod plugins;
 mod publish;
 mod rows;
 mod secrets;

@@ -4,6 +4,7 @@ mod births;
 mod executor;
 mod journal;
 mod state;
+mod survey;
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -22,6 +23,8 @@ use crate::secret::Keyring;
 use crate::steps::Doing;
 use crate::targets::Targets;
 use crate::tenant::Tenant;
+
+pub(crate) use survey::survey;
 
 /// Who publishes the registry while a job changes it.
 pub(crate) trait Publisher {

@@ -56,9 +56,10 @@ pub type Values = BTreeMap<String, String>;
 
 /// Reads a site's settings, in one query; one that is not there is not in the map. Fails with `no_moodle` where there is none.
 pub async fn read(db: &mut Db, names: &Names) -> Result<Values> {
-    let (mut core, mut parts) = (vec!["SELECT '' AS plugin, name, value FROM {config} WHERE name IN (''"], vec![
-        ") UNION ALL SELECT plugin, name, value FROM {config_plugins} WHERE plugin = ''",
-    ]);
+    let (mut core, mut parts) = (
+        vec!["SELECT '' AS plugin, name, value FROM {config} WHERE name IN (''"],
+        vec![") UNION ALL SELECT plugin, name, value FROM {config_plugins} WHERE plugin = ''"],
+    );
     let (mut first, mut params) = (Vec::<Param>::new(), Vec::<Param>::new());
     for name in &names.0 {
         match name {
@@ -111,7 +112,9 @@ pub fn lines(sites: &[String], values: &[Values], names: &Names) -> Vec<Map<Stri
 /// Whether a setting's name says that it holds a secret: better one too many.
 fn is_secret(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or(name).to_lowercase();
-    ["pass", "secret", "token", "salt", "credential", "private"].iter().any(|word| name.contains(word)) || name.ends_with("key")
+    ["pass", "secret", "token", "salt", "credential", "private"].iter().any(|word| name.contains(word))
+        || name.ends_with("key")
+        || name.ends_with("_pw")
 }
 
 fn masked(values: &[Option<&str>]) -> Vec<Value> {
@@ -156,7 +159,7 @@ mod tests {
             assert!(Names::parse(&[bad.to_owned()]).is_err(), "{bad}");
         }
         assert_eq!(Names::parse(&[]).unwrap_err().kind(), Kind::BadParameter);
-        assert!(is_secret("auth_ldap/bind_pw") || is_secret("auth_ldap/bind_pass"));
+        assert!(is_secret("auth_ldap/bind_pw") && is_secret("auth_ldap/bind_pass"));
         assert!(is_secret("smtppass") && is_secret("x/apikey") && !is_secret("theme"));
     }
 }

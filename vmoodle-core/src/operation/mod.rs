@@ -9,6 +9,9 @@ mod devirtualise_tenant;
 mod disable_tenant;
 mod enable_tenant;
 mod make;
+mod plugin_state;
+mod plugin_sync;
+mod plugins;
 mod purge_trash;
 mod rename_tenant;
 mod restore_tenant;
@@ -28,6 +31,8 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &devirtualise_tenant::DevirtualiseTenant,
     &disable_tenant::DisableTenant,
     &enable_tenant::EnableTenant,
+    &plugin_state::PluginState,
+    &plugin_sync::PluginSync,
     &purge_trash::PurgeTrash,
     &rename_tenant::RenameTenant,
     &restore_tenant::RestoreTenant,

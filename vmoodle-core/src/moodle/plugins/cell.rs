@@ -39,7 +39,10 @@ impl Cell {
         if kind == "filter" {
             return Ok(Self::Filter(name.to_owned()));
         }
-        find(kind).and_then(|kind| Table::of(kind.name)).map(|table| Self::Row(table, name.to_owned())).ok_or_else(strange)
+        find(kind)
+            .and_then(|kind| Table::of(kind.name))
+            .map(|table| Self::Row(table, name.to_owned()))
+            .ok_or_else(strange)
     }
 }
 

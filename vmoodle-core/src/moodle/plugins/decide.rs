@@ -101,7 +101,9 @@ impl States {
             return Ok(());
         }
         match &plugin.kind.kept {
-            Kept::Row(table @ (Table::Repositories | Table::Portfolios)) => self.set_instance(plugin, *table, wanted)?,
+            Kept::Row(table @ (Table::Repositories | Table::Portfolios)) => {
+                self.set_instance(plugin, *table, wanted)?;
+            }
             Kept::Row(table) => self.put(Cell::Row(*table, plugin.name.to_owned()), json!(wanted.word())),
             Kept::Filters => self.set_filter(plugin.name, wanted),
             Kept::Flag(flag) => self.set_flag(plugin, flag, wanted)?,
@@ -119,7 +121,8 @@ impl States {
             _ => there && wanted == State::Disabled,
         };
         if !plain {
-            let message = format!("`{plugin}` cannot become {} by rows alone: its instances are made by Moodle", wanted.word());
+            let message =
+                format!("`{plugin}` cannot become {} by rows alone: its instances are made by Moodle", wanted.word());
             return Err(Error::new(Kind::StateRefused, message)
                 .hint("do it in the tenant's own administration, or by a script with `run_script`"));
         }
@@ -148,7 +151,8 @@ impl States {
 
     /// The order of factors, as `do_factor_action` (admin/tool/mfa/classes/manager.php) leaves it: the first is not seen.
     fn order_factor(&mut self, name: &str, on: bool) {
-        let mut names: Vec<String> = self.setting("tool_mfa", "factor_order").unwrap_or_default().split(',').map(str::to_owned).collect();
+        let mut names: Vec<String> =
+            self.setting("tool_mfa", "factor_order").unwrap_or_default().split(',').map(str::to_owned).collect();
         let seen = names.iter().position(|one| one == name).filter(|at| *at > 0);
         match (on, seen) {
             (true, None) => names.push(name.to_owned()),
@@ -182,8 +186,11 @@ impl States {
         }
         if kind == "editor" && names.is_empty() {
             if plugin.name == "textarea" {
-                return Err(Error::new(Kind::StateRefused, format!("`{plugin}` is the last editor, which cannot be turned off"))
-                    .hint("turn another editor on first"));
+                return Err(Error::new(
+                    Kind::StateRefused,
+                    format!("`{plugin}` is the last editor, which cannot be turned off"),
+                )
+                .hint("turn another editor on first"));
             }
             names.push("textarea".to_owned());
         }
@@ -198,7 +205,10 @@ impl States {
     /// `bad_parameter` where there is no order.
     pub fn place(&mut self, plugin: Plugin<'_>, position: Position) -> Result<()> {
         if !plugin.kind.is_ordered() {
-            return Err(Error::new(Kind::BadParameter, format!("plugins of type `{}` have no order", plugin.kind.name)));
+            return Err(Error::new(
+                Kind::BadParameter,
+                format!("plugins of type `{}` have no order", plugin.kind.name),
+            ));
         }
         let mut names = self.order(plugin.kind);
         let from = names.iter().position(|name| name == plugin.name).ok_or_else(|| {

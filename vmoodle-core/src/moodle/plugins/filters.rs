@@ -118,7 +118,8 @@ mod tests {
 
     fn site() -> States {
         let mut states = States::default();
-        let rows = [("urltolink", State::Enabled), ("tex", State::Enabled), ("b10", State::Disabled), ("b9", State::Disabled)];
+        let rows =
+            [("urltolink", State::Enabled), ("tex", State::Enabled), ("b10", State::Disabled), ("b9", State::Disabled)];
         for (position, (name, state)) in (1..).zip(rows) {
             states.installed.insert(format!("filter_{name}"), "1".into());
             states.put_filter(name, state, position);

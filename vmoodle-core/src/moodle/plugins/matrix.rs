@@ -31,10 +31,17 @@ impl Filter {
 /// the sites), and as of [`majority::line`] what each site has: `{"state", "version", "behind"}`. The state is `enabled`,
 /// `available`, `disabled`, `not_installed`, or `installed` for a type that has none; `behind` lists `code` and `newest` where
 /// the site's version is older.
-pub fn lines(sites: &[String], states: &[States], code: &BTreeMap<String, String>, filter: &Filter) -> Vec<Map<String, Value>> {
+pub fn lines(
+    sites: &[String],
+    states: &[States],
+    code: &BTreeMap<String, String>,
+    filter: &Filter,
+) -> Vec<Map<String, Value>> {
     let installed = states.iter().flat_map(States::installed);
-    let plugins: BTreeSet<&str> =
-        installed.chain(code.keys().map(String::as_str)).filter(|full| full.contains('_') && filter.passes(full)).collect();
+    let plugins: BTreeSet<&str> = installed
+        .chain(code.keys().map(String::as_str))
+        .filter(|full| full.contains('_') && filter.passes(full))
+        .collect();
     plugins.into_iter().map(|full| line(full, sites, states, code.get(full))).collect()
 }
 
@@ -42,7 +49,9 @@ fn line(full: &str, sites: &[String], states: &[States], code: Option<&String>) 
     let versions = states.iter().filter_map(|states| states.version(full));
     let newest = versions.max_by_key(|text| Version::parse(text));
     let older = |version: &str, than: Option<&str>| {
-        than.is_some_and(|than| Version::parse(version).is_some_and(|own| Version::parse(than).is_some_and(|than| own < than)))
+        than.is_some_and(|than| {
+            Version::parse(version).is_some_and(|own| Version::parse(than).is_some_and(|than| own < than))
+        })
     };
     let values: Vec<Value> = states
         .iter()
@@ -74,9 +83,8 @@ mod tests {
     use super::*;
 
     fn site(plugins: &[(&str, &str)]) -> States {
-        let mut states = States::default();
-        states.installed = plugins.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect();
-        states
+        let installed = plugins.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect();
+        States { installed, ..States::default() }
     }
 
     #[test]

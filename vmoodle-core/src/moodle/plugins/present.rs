@@ -28,9 +28,15 @@ pub fn read(dirroot: &Path) -> Result<BTreeMap<String, String>> {
                 continue;
             }
             let Ok(text) = fs::read(place.join("db/subplugins.json")) else { continue };
-            let own = self::folders(&text, "plugintypes").unwrap_or_default().into_iter().map(|(k, path)| (k, dirroot.join(path)));
+            let own = self::folders(&text, "plugintypes")
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(k, path)| (k, dirroot.join(path)));
             // Moodle 5 names them from the plugin's own folder.
-            let newer = self::folders(&text, "subplugintypes").unwrap_or_default().into_iter().map(|(k, path)| (k, place.join(path)));
+            let newer = self::folders(&text, "subplugintypes")
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(k, path)| (k, place.join(path)));
             for (subkind, folder) in own.chain(newer) {
                 for (name, place) in plugins_in(&folder) {
                     take(&subkind, &name, &place, &mut found);
@@ -90,7 +96,10 @@ mod tests {
         };
         assert_eq!(read(root.path()).unwrap_err().kind(), Kind::BadConfiguration);
         file("lib/components.json", r#"{"plugintypes": {"mod": "mod", "tool": "admin\/tool"}}"#);
-        file("mod/a/version.php", "<?php\n// $plugin->version = 1;\n$plugin->component = 'mod_a'; $plugin->version  =  2024100700.01;");
+        file(
+            "mod/a/version.php",
+            "<?php\n// $plugin->version = 1;\n$plugin->component = 'mod_a'; $plugin->version  =  2024100700.01;",
+        );
         file("mod/a/db/subplugins.json", r#"{"plugintypes": {"asub": "mod\/a\/sub"}}"#);
         file("mod/a/sub/x/version.php", "<?php $plugin->version = 5;");
         file("mod/a/lib.php", "<?php function mod_a_pre_enable_plugin_actions(): bool { return false; }");

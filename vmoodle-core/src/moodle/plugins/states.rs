@@ -34,10 +34,12 @@ impl State {
 
     /// The state of a word. Fails with `bad_parameter`.
     pub fn parse(word: &str) -> Result<Self> {
-        [Self::Enabled, Self::Available, Self::Disabled].into_iter().find(|state| state.word() == word).ok_or_else(|| {
-            Error::new(Kind::BadParameter, format!("`{}` is no state of a plugin", crate::host::escape(word)))
-                .hint("choose one of: enabled, available, disabled")
-        })
+        [Self::Enabled, Self::Available, Self::Disabled].into_iter().find(|state| state.word() == word).ok_or_else(
+            || {
+                Error::new(Kind::BadParameter, format!("`{}` is no state of a plugin", crate::host::escape(word)))
+                    .hint("choose one of: enabled, available, disabled")
+            },
+        )
     }
 }
 

@@ -67,7 +67,9 @@ async fn put(db: &mut Db, changes: &[Difference], way: Way, now: i64) -> Result<
                 }
             },
             Cell::Core(name) if name == "auth" => left.sessions += end_sessions(db, change).await?,
-            Cell::Core(name) if name == "enrol_plugins_enabled" && has_new_members(change) => mark_dirty(db, now).await?,
+            Cell::Core(name) if name == "enrol_plugins_enabled" && has_new_members(change) => {
+                mark_dirty(db, now).await?;
+            }
             _ => {}
         }
     }
@@ -105,7 +107,8 @@ async fn active_filters(db: &mut Db) -> Result<Vec<String>> {
 fn members(change: &Difference) -> Vec<String> {
     let names = |value: &Value| words(value.as_str().unwrap_or_default());
     let (before, after) = (names(&change.before), names(&change.after));
-    let only = |these: &[String], those: &[String]| these.iter().filter(|name| !those.contains(name)).cloned().collect();
+    let only =
+        |these: &[String], those: &[String]| these.iter().filter(|name| !those.contains(name)).cloned().collect();
     let mut changed: Vec<String> = only(&before, &after);
     changed.extend::<Vec<String>>(only(&after, &before));
     changed

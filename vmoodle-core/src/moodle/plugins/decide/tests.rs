@@ -34,7 +34,8 @@ fn set(from: &States, full: &str, state: State) -> Vec<String> {
 
 #[test]
 fn a_listed_plugin_comes_last_and_goes_without_a_trace() {
-    let from = site(&["auth_cas", "auth_email", "auth_ldap"], &[("", "auth", "email,ldap"), ("", "registerauth", "email")]);
+    let from =
+        site(&["auth_cas", "auth_email", "auth_ldap"], &[("", "auth", "email,ldap"), ("", "registerauth", "email")]);
     assert_eq!(set(&from, "auth_cas", State::Enabled), ["setting auth: email,ldap > email,ldap,cas"]);
     assert_eq!(set(&from, "auth_ldap", State::Disabled), ["setting auth: email,ldap > email"]);
     assert_eq!(
@@ -71,7 +72,14 @@ fn a_player_comes_before_those_of_a_lower_rank() {
 #[test]
 fn a_flag_is_written_as_its_type_writes_it() {
     let from = site(
-        &["availability_date", "assignfeedback_file", "aiprovider_openai", "qtype_essay", "contenttype_h5p", "factor_totp"],
+        &[
+            "availability_date",
+            "assignfeedback_file",
+            "aiprovider_openai",
+            "qtype_essay",
+            "contenttype_h5p",
+            "factor_totp",
+        ],
         &[],
     );
     let one = |full, state, after: &str| assert_eq!(set(&from, full, state), [after]);
@@ -94,7 +102,16 @@ fn a_flag_is_written_as_its_type_writes_it() {
 #[test]
 fn what_moodle_refuses_is_refused() {
     let mut states = site(
-        &["format_topics", "editor_textarea", "editor_tiny", "auth_manual", "bbbext_x", "mod_forum", "repository_s3", "portfolio_flickr"],
+        &[
+            "format_topics",
+            "editor_textarea",
+            "editor_tiny",
+            "auth_manual",
+            "bbbext_x",
+            "mod_forum",
+            "repository_s3",
+            "portfolio_flickr",
+        ],
         &[("moodlecourse", "format", "topics"), ("", "texteditors", "textarea"), ("", "auth", "")],
     );
     states.put(Cell::Row(Table::Repositories, "url".into()), json!("enabled"));
@@ -131,7 +148,8 @@ fn a_modules_activities_are_hidden_with_it_and_come_back() {
     let mut from = site(&["mod_forum"], &[]);
     from.put(Cell::Row(Table::Modules, "forum".into()), json!("enabled"));
     let seen = [("1/1", vec![1, 2]), ("1/0", vec![3]), ("0/1", vec![4]), ("0/0", vec![5])];
-    let seen: std::collections::BTreeMap<String, Vec<i64>> = seen.into_iter().map(|(pair, ids)| (pair.to_owned(), ids)).collect();
+    let seen: std::collections::BTreeMap<String, Vec<i64>> =
+        seen.into_iter().map(|(pair, ids)| (pair.to_owned(), ids)).collect();
     from.activities.insert("forum".into(), seen);
     assert_eq!(
         set(&from, "mod_forum", State::Disabled),

@@ -33,9 +33,12 @@ pub(super) async fn put_back(db: &mut Db, module: &str, listed: Option<&Differen
         .filter_map(|row| Some((row.int("id")?, format!("{}/{}", row.int("visible")?, row.int("visibleold")?))))
         .collect();
     // `before` is what the change left: what there is now.
-    let left: std::collections::HashMap<i64, &str> = groups(&listed.before).flat_map(|(pair, ids)| ids.into_iter().map(move |id| (id, pair))).collect();
+    let left: std::collections::HashMap<i64, &str> =
+        groups(&listed.before).flat_map(|(pair, ids)| ids.into_iter().map(move |id| (id, pair))).collect();
     for (pair, ids) in groups(&listed.after) {
-        let wrong = ids.iter().find(|id| there.get(id).is_some_and(|now| now != pair && Some(now.as_str()) != left.get(id).copied()));
+        let wrong = ids
+            .iter()
+            .find(|id| there.get(id).is_some_and(|now| now != pair && Some(now.as_str()) != left.get(id).copied()));
         if let Some(id) = wrong {
             let message = format!("the activity {id} of `mod_{module}` was hidden or shown since");
             return Err(Error::new(Kind::StateRefused, message).hint("put it back by hand"));

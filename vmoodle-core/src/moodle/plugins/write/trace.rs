@@ -65,7 +65,9 @@ fn setting(plugin: &str, name: &str, change: &Difference) -> Vec<Line> {
         match &kind.kept {
             Kept::List(list) if list.setting == (plugin, name) => return listed(list, name, change),
             Kept::Flag(flag) if is_flag(flag, plugin, name) => return vec![flagged(flag, plugin, name, change)],
-            Kept::Flag(Flag { order: Some(("tool_mfa", "factor_order")), .. }) if (plugin, name) == ("tool_mfa", "factor_order") => {
+            Kept::Flag(Flag { order: Some(("tool_mfa", "factor_order")), .. })
+                if (plugin, name) == ("tool_mfa", "factor_order") =>
+            {
                 return vec![factor(plugin, name, change)];
             }
             _ => {}
@@ -103,13 +105,20 @@ fn listed(list: &List, name: &str, change: &Difference) -> Vec<Line> {
     let changed = members(change);
     let mut names = words(before);
     // The editor that Moodle puts in where there is none left.
-    let filled_in = |name: &String| list.setting.1 == "texteditors" && after == "textarea" && name == "textarea" && !before.is_empty();
+    let filled_in = |name: &String| {
+        list.setting.1 == "texteditors" && after == "textarea" && name == "textarea" && !before.is_empty()
+    };
     match &list.told {
         Told::Whole(owner) => {
-            let mut old = if change.before.is_null() && !list.setting.0.is_empty() { "0".to_owned() } else { before.to_owned() };
+            let mut old =
+                if change.before.is_null() && !list.setting.0.is_empty() { "0".to_owned() } else { before.to_owned() };
             let mut lines = Vec::new();
             for one in &changed {
-                if names.contains(one) { names.retain(|name| name != one) } else { names.push(one.clone()) }
+                if names.contains(one) {
+                    names.retain(|name| name != one);
+                } else {
+                    names.push(one.clone());
+                }
                 let new = names.join(",");
                 lines.push(Line::new(owner, name, old, new.clone()));
                 old = new;
@@ -122,12 +131,17 @@ fn listed(list: &List, name: &str, change: &Difference) -> Vec<Line> {
         Told::Each(word, _) if !changed.is_empty() => changed
             .iter()
             .filter(|one| !filled_in(one))
-            .map(|one| if names.contains(one) { Line::new(one, word, "1", "0") } else { Line::new(one, word, "0", "1") })
+            .map(
+                |one| if names.contains(one) { Line::new(one, word, "1", "0") } else { Line::new(one, word, "0", "1") },
+            )
             .collect(),
         Told::Each(_, None) => Vec::new(),
         Told::Each(_, Some(word)) => {
             let then = words(after);
-            moved(&names, &then).map(|(name, from, to)| Line::new(name, word, from.to_string(), to.to_string())).into_iter().collect()
+            moved(&names, &then)
+                .map(|(name, from, to)| Line::new(name, word, from.to_string(), to.to_string()))
+                .into_iter()
+                .collect()
         }
     }
 }
@@ -177,7 +191,10 @@ mod tests {
     fn told(cell: &str, before: Value, after: Value) -> Vec<String> {
         let change = Difference { cell: Cell::parse(cell).unwrap(), before, after };
         let lines = lines(&change);
-        lines.iter().map(|l| format!("{} {} {:?} {:?}", l.plugin, l.name, l.old.as_deref().unwrap_or("null"), l.new)).collect()
+        lines
+            .iter()
+            .map(|l| format!("{} {} {:?} {:?}", l.plugin, l.name, l.old.as_deref().unwrap_or("null"), l.new))
+            .collect()
     }
 
     #[test]
