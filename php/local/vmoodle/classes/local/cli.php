@@ -49,8 +49,11 @@ final class cli {
         'check' => ['text', null],
         'concurrency' => ['whole', null],
         'create' => ['text', null],
+        'csv' => ['flag', false],
         'daemon' => ['flag', false],
         'delete' => ['text', null],
+        'differences' => ['flag', false],
+        'filter' => ['text', null],
         'follow' => ['flag', false],
         'help' => ['flag', false],
         'interval' => ['whole', 2],
@@ -87,11 +90,13 @@ final class cli {
         'undo' => ['text', null],
         'update' => ['text', null],
         'verify' => ['text', null],
+        'what' => ['text', null],
         'yes' => ['flag', false],
     ];
 
     /** @var array the options of each script, in the order of its help. */
     private const SCRIPTS = [
+        'compare' => ['what', 'targets', 'filter', 'differences', 'csv', 'json', 'help'],
         'create' => ['nodes', 'set', 'template', 'source', 'server', 'spare', 'all-or-nothing', 'plan', 'concurrency', 'on-error',
             'submit-only', 'json', 'help'],
         'job' => ['list', 'operation', 'state', 'limit', 'show', 'run', 'cancel', 'retry', 'undo', 'daemon', 'interval', 'json',
