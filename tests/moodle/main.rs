@@ -8,5 +8,6 @@ mod identity;
 mod nodes;
 mod original;
 mod pages;
+mod plugins;
 mod scripts;
 mod stage;

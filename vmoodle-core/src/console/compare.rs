@@ -22,8 +22,8 @@ impl Console {
             types: fields.words("types", list)?.unwrap_or_default(),
             plugins: fields.words("plugins", list)?.unwrap_or_default(),
         };
-        let code = present::read(self.control.dirroot.as_ref())?;
         let (sites, tenants, states) = self.ask(targets, async |db| States::read(db, Asked::default()).await)?;
+        let code = present::read(self.control.dirroot.as_ref())?;
         let lines = matrix::lines(&sites, &states, &code, &filter);
         Ok(compared(tenants, "plugins", lines))
     }
