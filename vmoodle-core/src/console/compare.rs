@@ -13,7 +13,7 @@ use crate::registry::Fields;
 
 impl Console {
     /// The plugins of the tenants meant: `tenants`, each with its `wwwroot`, and with `errorcode` and `error` where it could not
-    /// be read; `plugins`, a line for each as of [`matrix::lines`]. `filter`: `types` and `plugins`, lists of names.
+    /// be read; `plugins`, a line for each: `plugin`, `code`, `newest`, `value`, `alike`, `odd`. `filter`: `types` and `plugins`, lists of names.
     pub fn plugin_compare(&self, targets: &[String], filter: &Map<String, Value>) -> Result<Map<String, Value>> {
         let fields = Fields::new(filter, &["types", "plugins"], &[])?;
         let list =
@@ -28,8 +28,8 @@ impl Console {
         Ok(compared(tenants, "plugins", lines))
     }
 
-    /// Settings of the tenants meant: `tenants` as of [`Self::plugin_compare`]; `settings`, a line for each as of
-    /// [`config_matrix::lines`]. Names are `theme`, `auth_manual/expiration`, `auth_manual/*`.
+    /// Settings of the tenants meant: `tenants` as of [`Self::plugin_compare`]; `settings`, a line for each:
+    /// `name`, `value`, `alike`, `odd`, secrets masked. Names are `theme`, `auth_manual/expiration`, `auth_manual/*`.
     pub fn config_compare(&self, targets: &[String], names: &[String]) -> Result<Map<String, Value>> {
         let names = Names::parse(names)?;
         let asked = names.clone();
