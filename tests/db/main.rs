@@ -16,6 +16,7 @@ mod job;
 mod life;
 mod maintenance;
 mod original;
+mod plugins;
 mod publish;
 mod purge;
 mod rows;

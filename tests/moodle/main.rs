@@ -10,6 +10,7 @@ mod identity;
 mod nodes;
 mod original;
 mod pages;
+mod plugins;
 mod scripts;
 mod stage;
 mod status;

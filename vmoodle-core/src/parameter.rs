@@ -19,6 +19,8 @@ pub enum Type {
     Choice(&'static [&'static str]),
     /// Any JSON value, or its text.
     Json,
+    /// A list of words, or one text with commas between them.
+    Words,
     /// A text that the journal holds encrypted only.
     Secret,
 }
@@ -45,6 +47,7 @@ impl Param {
             Type::Flag => ("flag", &[]),
             Type::Choice(choices) => ("choice", choices),
             Type::Json => ("json", &[]),
+            Type::Words => ("words", &[]),
             Type::Secret => ("secret", &[]),
         };
         json!({ "name": self.name, "kind": word, "required": self.required, "default": self.default, "choices": choices })
@@ -77,6 +80,9 @@ impl Param {
                 Value::String(text) => serde_json::from_str(text).map_err(|_| bad("is no JSON")),
                 other => Ok(other.clone()),
             },
+            Type::Words => words(value)
+                .map(Value::from)
+                .ok_or_else(|| bad("must be a list of words, or words with commas between")),
             Type::Secret => {
                 let secret = text().ok_or_else(|| bad("must be a text"))?;
                 let stored = keyring.seal(&Secret::new(secret))?;
@@ -88,6 +94,18 @@ impl Param {
             }
         }
     }
+}
+
+/// The words of a list, or of a text with commas between; `None` for anything else, and for no words.
+fn words(value: &Value) -> Option<Vec<String>> {
+    let words: Vec<String> = match value {
+        Value::String(text) => text.split(',').map(|word| word.trim().to_owned()).collect(),
+        Value::Array(items) => {
+            items.iter().map(|item| item.as_str().map(|word| word.trim().to_owned())).collect::<Option<_>>()?
+        }
+        _ => return None,
+    };
+    (!words.is_empty() && words.iter().all(|word| !word.is_empty())).then_some(words)
 }
 
 /// Checks given values, fills in defaults and seals secrets. Refuses names that no parameter has.
@@ -122,6 +140,7 @@ mod tests {
         Param { name: "size", kind: Type::Choice(&["small", "large"]), required: true, default: None },
         Param { name: "count", kind: Type::Int, required: false, default: Some("3") },
         Param { name: "pass", kind: Type::Secret, required: false, default: None },
+        Param { name: "names", kind: Type::Words, required: false, default: None },
     ];
 
     fn checked(given: &Value) -> Result<Map<String, Value>> {
@@ -135,6 +154,16 @@ mod tests {
             [json!({}), json!({"size": "huge"}), json!({"size": "small", "count": "x"}), json!({"sise": "small"})]
         {
             assert_eq!(checked(&bad).unwrap_err().kind(), Kind::BadParameter);
+        }
+    }
+
+    #[test]
+    fn words_are_a_list_or_a_text() {
+        for given in [json!("a, b"), json!(["a", "b"])] {
+            assert_eq!(checked(&json!({"size": "small", "names": given})).unwrap()["names"], json!(["a", "b"]));
+        }
+        for bad in [json!(""), json!([]), json!("a,"), json!([1]), json!(1)] {
+            assert_eq!(checked(&json!({"size": "small", "names": bad})).unwrap_err().kind(), Kind::BadParameter);
         }
     }
 

@@ -23,7 +23,7 @@ fn given(table: &ZendHashTable) -> PhpResult<Map<String, Value>> {
 
 fn words(table: &ZendHashTable) -> PhpResult<Vec<String>> {
     let word = |one: &Zval| one.dereference().string();
-    let bad = || thrown(&Error::new(Kind::BadParameter, "`targets` cannot be used: it must be a list of words"));
+    let bad = || thrown(&Error::new(Kind::BadParameter, "targets and names must be lists of words"));
     table.values().map(word).collect::<Option<_>>().ok_or_else(bad)
 }
 
@@ -159,6 +159,22 @@ pub(crate) fn vmoodle_status(targets: Entries<'_>) -> PhpResult<Table> {
     with_console(|console| console.status(&targets)).map(|all| list(all.iter().map(|one| value(map(one)))))
 }
 
+/// The plugins of many tenants side by side.
+#[php_function]
+#[php(name = "Vmoodle\\plugin_compare", optional = "filter", defaults(filter = Entries::NONE))]
+pub(crate) fn vmoodle_plugin_compare(targets: &ZendHashTable, filter: Entries<'_>) -> PhpResult<Table> {
+    let (targets, filter) = (words(targets)?, filter.0.map(given).transpose()?.unwrap_or_default());
+    with_console(|console| console.plugin_compare(&targets, &filter)).map(|compared| map(&compared))
+}
+
+/// Settings of many tenants side by side.
+#[php_function]
+#[php(name = "Vmoodle\\config_compare")]
+pub(crate) fn vmoodle_config_compare(targets: &ZendHashTable, names: &ZendHashTable) -> PhpResult<Table> {
+    let (targets, names) = (words(targets)?, words(names)?);
+    with_console(|console| console.config_compare(&targets, &names)).map(|compared| map(&compared))
+}
+
 /// Reads and checks a file of nodes.
 #[php_function]
 #[php(name = "Vmoodle\\nodes", optional = "defaults", defaults(defaults = Entries::NONE))]
@@ -201,6 +217,8 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_job_retry))
         .function(wrap_function!(vmoodle_job_undo))
         .function(wrap_function!(vmoodle_status))
+        .function(wrap_function!(vmoodle_plugin_compare))
+        .function(wrap_function!(vmoodle_config_compare))
         .function(wrap_function!(vmoodle_nodes))
         .function(wrap_function!(vmoodle_snapshots))
         .function(wrap_function!(vmoodle_snapshot_verify))

@@ -496,6 +496,35 @@ function job_undo(int $job): int {}
 function status(array $targets = []): array {}
 
 /**
+ * The plugins of many tenants side by side: each tenant is read once, nothing is written.
+ *
+ * A line's `value` is what most tenants have, `alike` how many; `odd` is what each of the others has, by address. `state` is
+ * `enabled`, `available`, `disabled`, `not_installed`, or `installed` for a type that knows no off; `behind` names what is
+ * newer: the `code` on disk, the `newest` tenant.
+ *
+ * @param list<string> $targets words as {@see tenants()} takes them
+ * @param array{types?: list<string>, plugins?: list<string>} $filter all plugins where it is empty
+ * @return array{tenants: list<array{wwwroot: string, errorcode: ?string, error: ?string}>, plugins: list<array{plugin: string,
+ *     code: ?string, newest: ?string, value: array{state: string, version: ?string, behind: list<string>}, alike: int,
+ *     odd: array<string, array{state: string, version: ?string, behind: list<string>}>}>} a tenant with an error is in no line
+ * @throws InvalidException `bad_parameter`
+ * @throws ControlException `bad_configuration` where the code cannot be read
+ */
+function plugin_compare(array $targets, array $filter = []): array {}
+
+/**
+ * Settings of many tenants side by side: as {@see plugin_compare()}, with values. Secrets are masked; equal ones have the
+ * same number.
+ *
+ * @param list<string> $targets words as {@see tenants()} takes them
+ * @param list<string> $names `theme`, `auth_manual/expiration`, or `auth_manual/*` for all of a plugin
+ * @return array{tenants: list<array{wwwroot: string, errorcode: ?string, error: ?string}>, settings: list<array{name: string,
+ *     value: ?string, alike: int, odd: array<string, ?string>}>} null stands for a setting that is not there
+ * @throws InvalidException `bad_parameter`, `bad_identifier`
+ */
+function config_compare(array $targets, array $names): array {}
+
+/**
  * Reads a file of nodes (the original's CSV, or JSON) and checks it whole; nothing is touched.
  *
  * @param string $contents the file, in UTF-8

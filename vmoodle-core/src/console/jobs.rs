@@ -92,7 +92,7 @@ impl Console {
         Self::wait_for(async { Box::pin(cron::run(&self.control, keyring, options, progress)).await })
     }
 
-    fn jobs_on<T>(&self, work: impl AsyncFnOnce(&mut Db) -> Result<T>) -> Result<T> {
+    pub(super) fn jobs_on<T>(&self, work: impl AsyncFnOnce(&mut Db) -> Result<T>) -> Result<T> {
         self.read(async |db, shape| {
             shape.require_current()?;
             work(db).await

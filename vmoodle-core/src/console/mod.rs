@@ -2,6 +2,7 @@
 //!
 //! Every call connects, works and says goodbye; nothing is kept between calls, so a process may fork at any time.
 
+mod compare;
 mod jobs;
 mod publication;
 mod shelf;

@@ -12,6 +12,7 @@ mod pool;
 mod scribe;
 mod state;
 mod statement;
+mod survey;
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -31,6 +32,8 @@ use crate::steps::Doing;
 use crate::targets::Targets;
 use crate::tenant::Tenant;
 use pool::Pool;
+
+pub(crate) use survey::survey;
 
 /// Who publishes the registry while a job changes it.
 pub(crate) trait Publisher {

@@ -51,7 +51,7 @@ impl Code {
 }
 
 /// The text without comments; quotes are looked at, since a release may hold `//` or `#`.
-fn without_comments(text: &str) -> String {
+pub(super) fn without_comments(text: &str) -> String {
     let (mut out, mut rest, mut quote) = (String::with_capacity(text.len()), text, None);
     while let Some(c) = rest.chars().next() {
         let end = match quote {

@@ -6,6 +6,7 @@
 //! ```text
 //! identity ── a copy becomes a site of its own: address, keys, secrets, administrator
 //!   config  site  users  forget  peers ── rows      wwwroot  address  serialized ── addresses in contents
+//! plugins ── which of them are on
 //! caches ── files and revisions     version  status  tasks  code ── what a site and a code base say of themselves
 //! ```
 // `pub` for the tests at the boundary only, by the feature `testing`.
@@ -16,11 +17,14 @@ pub mod address;
 pub mod caches;
 pub mod code;
 pub mod config;
+pub mod config_matrix;
 pub mod forget;
 pub mod identity;
 pub mod language;
 pub mod maintenance;
+pub mod majority;
 pub mod peers;
+pub mod plugins;
 pub mod random;
 pub mod serialized;
 pub mod session;

@@ -54,4 +54,9 @@ impl Stale {
     pub fn message_processor(name: &str) -> Self {
         Self { definition: "core/message_processors_enabled", key: Some(name.to_owned()) }
     }
+
+    /// The repositories that people may choose from (repository/lib.php).
+    pub fn repositories() -> Self {
+        Self { definition: "core/repositories", key: None }
+    }
 }

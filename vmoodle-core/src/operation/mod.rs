@@ -15,6 +15,9 @@ mod enforce_config;
 mod kill_sessions;
 mod maintenance;
 mod make;
+mod plugin_state;
+mod plugin_sync;
+mod plugins;
 mod purge_caches;
 mod purge_trash;
 #[cfg(feature = "testing")]
@@ -46,6 +49,8 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &kill_sessions::KillSessions,
     &maintenance::Maintenance,
     &purge_caches::PurgeCaches,
+    &plugin_state::PluginState,
+    &plugin_sync::PluginSync,
     &purge_trash::PurgeTrash,
     &release_config::ReleaseConfig,
     &rename_tenant::RenameTenant,

@@ -440,6 +440,28 @@ final class bridge {
     }
 
     /**
+     * The plugins of many tenants side by side.
+     *
+     * @param string[] $targets selectors
+     * @param array $filter types, plugins: lists of names
+     * @return array tenants, and plugins with plugin, code, newest, value, alike, odd
+     */
+    public static function plugin_compare(array $targets, array $filter = []): array {
+        return self::call(static fn() => \Vmoodle\plugin_compare($targets, self::cast($filter)));
+    }
+
+    /**
+     * Settings of many tenants side by side, secrets masked.
+     *
+     * @param string[] $targets selectors
+     * @param string[] $names settings: theme, auth_manual/expiration, auth_manual/*
+     * @return array tenants, and settings with name, value, alike, odd
+     */
+    public static function config_compare(array $targets, array $names): array {
+        return self::call(static fn() => \Vmoodle\config_compare($targets, $names));
+    }
+
+    /**
      * Reads a file of nodes and checks it whole.
      *
      * @param string $contents CSV or JSON

@@ -49,8 +49,11 @@ final class cli {
         'check' => ['text', null],
         'concurrency' => ['whole', null],
         'create' => ['text', null],
+        'csv' => ['flag', false],
         'daemon' => ['flag', false],
         'delete' => ['text', null],
+        'differences' => ['flag', false],
+        'filter' => ['text', null],
         'follow' => ['flag', false],
         'grace' => ['whole', null],
         'help' => ['flag', false],
@@ -92,12 +95,14 @@ final class cli {
         'undo' => ['text', null],
         'update' => ['text', null],
         'verify' => ['text', null],
+        'what' => ['text', null],
         'with-control' => ['flag', false],
         'yes' => ['flag', false],
     ];
 
     /** @var array the options of each script, in the order of its help. */
     private const SCRIPTS = [
+        'compare' => ['what', 'targets', 'filter', 'differences', 'csv', 'json', 'help'],
         'create' => ['nodes', 'set', 'template', 'source', 'server', 'spare', 'all-or-nothing', 'plan', 'concurrency', 'on-error',
             'submit-only', 'json', 'help'],
         'cron' => ['once', 'daemon', 'interval', 'targets', 'with-control', 'plan', 'concurrency', 'per-server', 'time-limit', 'grace',
