@@ -13,6 +13,7 @@ mod job;
 mod life;
 mod original;
 mod publish;
+mod roles;
 mod rows;
 mod secrets;
 mod serialized;

@@ -74,7 +74,7 @@ impl Console {
         self.jobs_on(async |db| job::again(db, job, true).await)
     }
 
-    fn jobs_on<T>(&self, work: impl AsyncFnOnce(&mut Db) -> Result<T>) -> Result<T> {
+    pub(super) fn jobs_on<T>(&self, work: impl AsyncFnOnce(&mut Db) -> Result<T>) -> Result<T> {
         self.read(async |db, shape| {
             shape.require_current()?;
             work(db).await

@@ -4,6 +4,7 @@
 
 mod jobs;
 mod publication;
+mod roles;
 mod shelf;
 
 use std::ops::ControlFlow;

@@ -9,7 +9,7 @@ use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
 use crate::lifecycle::wish::{Answer, WISH, flag, grant};
-use crate::operation::contract::{Operation, Work};
+use crate::operation::contract::{Once, Operation, Work};
 use crate::registry::Session;
 use crate::secret::Keyring;
 
@@ -67,13 +67,21 @@ pub(super) async fn plan(
 ) -> Result<Vec<Value>> {
     let mut session = Session::open(db, control, keyring).await?;
     session.require_current()?;
-    let mut plans = Vec::new();
+    let (mut plans, once) = (Vec::new(), Once::default());
     for answer in answers(&mut session, control, keyring, asked, parameters).await? {
         plans.push(match answer {
             Answer::Granted(granted) => {
                 let (tenant, parameters) = (&granted.tenant, &granted.parameters);
-                let mut work =
-                    Work { control, keyring, db: session.db(), tenant, parameters, steps: None, stale: Vec::new() };
+                let mut work = Work {
+                    control,
+                    keyring,
+                    db: session.db(),
+                    tenant,
+                    parameters,
+                    steps: None,
+                    once: &once,
+                    stale: Vec::new(),
+                };
                 match operation.plan(&mut work).await {
                     Ok(changes) => json!({ "tenant": tenant.address.to_string(), "changes": changes }),
                     Err(error) => unplanned(&tenant.address.to_string(), &error),

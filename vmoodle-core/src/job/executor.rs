@@ -16,7 +16,7 @@ use crate::control::ControlSite;
 use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
 use crate::moodle::caches::Caches;
-use crate::operation::contract::{Change, Operation, Work};
+use crate::operation::contract::{Change, Once, Operation, Work};
 use crate::registry::farm::now;
 use crate::registry::row;
 use crate::secret::Keyring;
@@ -54,6 +54,7 @@ struct Shared {
     /// New passwords by address: told once, kept nowhere.
     told: RefCell<Map<String, Value>>,
     caches: Caches,
+    once: Once,
 }
 
 impl Shared {
@@ -89,6 +90,7 @@ pub(super) async fn run(
         began: Instant::now(),
         told: RefCell::default(),
         caches: Caches::default(),
+        once: Once::default(),
     });
     let local = LocalSet::new();
     let heart = local.spawn_local(beat(shared.clone()));
@@ -238,6 +240,7 @@ async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
         tenant: &tenant,
         parameters: &parameters,
         steps: Some(&mut steps),
+        once: &shared.once,
         stale: Vec::new(),
     };
     let kept: Option<Vec<Change>> = item.text("beforeimage").and_then(|image| serde_json::from_str(image).ok());

@@ -15,7 +15,7 @@ use crate::control::ControlSite;
 use crate::db::{Cell, Db, Row, Sql};
 use crate::error::{Error, Kind, Result};
 use crate::operation;
-use crate::operation::contract::Work;
+use crate::operation::contract::{Once, Work};
 use crate::parameter;
 use crate::registry::{row, tenants};
 use crate::secret::Keyring;
@@ -50,10 +50,18 @@ pub(crate) async fn plan(
     if operation.meta().makes {
         return births::plan(db, control, keyring, operation, asked, &parameters).await;
     }
-    let mut plans = Vec::new();
+    let (mut plans, once) = (Vec::new(), Once::default());
     for tenant in chosen(db, asked.targets).await? {
-        let mut work =
-            Work { control, keyring, db, tenant: &tenant, parameters: &parameters, steps: None, stale: Vec::new() };
+        let mut work = Work {
+            control,
+            keyring,
+            db,
+            tenant: &tenant,
+            parameters: &parameters,
+            steps: None,
+            once: &once,
+            stale: Vec::new(),
+        };
         let wwwroot = tenant.address.to_string();
         plans.push(match operation.plan(&mut work).await {
             Ok(changes) => json!({ "tenant": wwwroot, "changes": changes }),
@@ -273,7 +281,8 @@ async fn all(db: &mut Db) -> Result<Vec<Tenant>> {
     Ok(all)
 }
 
-async fn chosen(db: &mut Db, words: &[String]) -> Result<Vec<Tenant>> {
+/// The tenants that words mean.
+pub(crate) async fn chosen(db: &mut Db, words: &[String]) -> Result<Vec<Tenant>> {
     let targets = Targets::parse(words)?;
     Ok(targets.select(&all(db).await?).into_iter().cloned().collect())
 }

@@ -6,6 +6,7 @@
 //! ```text
 //! identity ── a copy becomes a site of its own: address, keys, secrets, administrator
 //!   config  site  users  forget  peers ── rows      wwwroot  address  serialized ── addresses in contents
+//! roles ── what each may do, compared and changed
 //! caches ── files and revisions     version  status  code ── what a site and a code base say of themselves
 //! ```
 // `pub` for the tests at the boundary only, by the feature `testing`.
@@ -19,6 +20,7 @@ pub mod forget;
 pub mod identity;
 pub mod peers;
 pub mod random;
+pub mod roles;
 pub mod serialized;
 pub mod site;
 pub mod stale;

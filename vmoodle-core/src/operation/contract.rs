@@ -1,7 +1,12 @@
 //! What every operation is.
 
+use std::any::Any;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tokio::sync::Mutex;
 
 use crate::control::ControlSite;
 use crate::db::Db;
@@ -59,6 +64,23 @@ pub struct Change {
     pub after: Value,
 }
 
+/// What the items of one run read once and share, such as what another tenant says. Nothing of it outlives the run.
+#[derive(Debug, Default)]
+pub struct Once(Mutex<HashMap<String, Rc<dyn Any>>>);
+
+impl Once {
+    /// The value under a name, read by whoever comes first while the others wait; what fails is read again by the next.
+    pub(crate) async fn read<T: 'static>(&self, name: &str, read: impl AsyncFnOnce() -> Result<T>) -> Result<Rc<T>> {
+        let mut known = self.0.lock().await;
+        if let Some(value) = known.get(name).cloned().and_then(|value| value.downcast().ok()) {
+            return Ok(value);
+        }
+        let value = Rc::new(read().await?);
+        known.insert(name.to_owned(), value.clone());
+        Ok(value)
+    }
+}
+
 /// What an operation gets for one tenant.
 pub struct Work<'a> {
     /// The control site.
@@ -73,6 +95,8 @@ pub struct Work<'a> {
     pub parameters: &'a Map<String, Value>,
     /// The item's memory; a plan has none.
     pub steps: Option<&'a mut Steps>,
+    /// What the run's items share.
+    pub(crate) once: &'a Once,
     /// What the work leaves stale in the tenant's cache. The runner drops it after the work, and once more a moment later:
     /// a request may be filling the cache with what it read before. Noted even where the rows were changed already: an
     /// earlier run may have died before it dropped anything.

@@ -1,5 +1,7 @@
 //! The operations: one file each, and the one list of them.
 
+mod allow_sync;
+mod capability_sync;
 mod change_state;
 mod clone_tenant;
 pub mod contract;
@@ -13,6 +15,8 @@ mod purge_trash;
 mod rename_tenant;
 mod restore_tenant;
 mod retire_tenant;
+mod role_change;
+mod role_sync;
 mod snapshot_tenant;
 mod tenant_status;
 
@@ -22,6 +26,8 @@ use contract::Operation;
 
 /// Every operation.
 pub static OPERATIONS: &[&dyn Operation] = &[
+    &allow_sync::AllowSync,
+    &capability_sync::CapabilitySync,
     &clone_tenant::CloneTenant,
     &create_tenant::CreateTenant,
     &destroy_tenant::DestroyTenant,
@@ -32,6 +38,7 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &rename_tenant::RenameTenant,
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
+    &role_sync::RoleSync,
     &snapshot_tenant::SnapshotTenant,
     &tenant_status::TenantStatus,
 ];

@@ -33,9 +33,10 @@ function xmldb_local_vmoodle_upgrade($oldversion) {
     require_once($CFG->dirroot . '/local/vmoodle/db/upgradelib.php');
 
     // Before the first publication, which writes only where every table is there.
-    if ($oldversion < 2026112301) {
+    if ($oldversion < 2026112402) {
         $dbman = $DB->get_manager();
-        foreach (['local_vmoodle_job', 'local_vmoodle_item', 'local_vmoodle_status', 'local_vmoodle_trash'] as $table) {
+        $tables = ['job', 'item', 'sheet', 'status', 'trash'];
+        foreach (array_map(static fn(string $name): string => "local_vmoodle_$name", $tables) as $table) {
             if (!$dbman->table_exists($table)) {
                 $dbman->install_one_table_from_xmldb_file(__DIR__ . '/install.xml', $table);
             }
@@ -55,6 +56,10 @@ function xmldb_local_vmoodle_upgrade($oldversion) {
 
     if ($oldversion < 2026112301) {
         upgrade_plugin_savepoint(true, 2026112301, 'local', 'vmoodle');
+    }
+
+    if ($oldversion < 2026112402) {
+        upgrade_plugin_savepoint(true, 2026112402, 'local', 'vmoodle');
     }
 
     return true;
