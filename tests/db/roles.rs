@@ -7,8 +7,10 @@ use support::database::{Database, Engine};
 use support::moodle;
 use support::need::{self, Need};
 use vmoodle_core::Kind;
+use vmoodle_core::moodle::roles::{self, RoleChange};
 
 use crate::life::{done, submit};
+use crate::site::{real, wait};
 use crate::{Farm, farm, map, on_both_engines};
 
 const HERE: &str = "here.example.org";
@@ -67,7 +69,7 @@ fn stage(test: &str, engine: Engine) -> Option<(Farm, Database)> {
 }
 
 /// Everything that tells of roles, ids, times and who changed it apart.
-fn roles(database: &Database) -> String {
+fn roles_of(database: &Database) -> String {
     let name = |table: &str, column: &str| {
         format!(
             "SELECT a.shortname, b.shortname FROM mdl_role_allow_{table} x JOIN mdl_role a ON a.id = x.roleid JOIN mdl_role b ON b.id = x.{column} ORDER BY a.id, b.id"
@@ -119,7 +121,7 @@ on_both_engines! {
     fn a_role_becomes_as_it_is_on_a_tenant_of_the_other_engine_and_back(engine: Engine) {
         let Some((farm, here)) = stage("roles_sync", engine) else { return };
         here.run("INSERT INTO mdl_role_capabilities (contextid, roleid, capability, permission, timemodified, modifierid) VALUES (2, 5, 'mod/forum:replypost', -1, 5, 2)");
-        let before = roles(&here);
+        let before = roles_of(&here);
         let wish = json!({"source": SOURCE, "role": "student"});
         let planned = changes(&farm, "role_sync", &wish);
         assert_eq!(planned, [
@@ -130,7 +132,7 @@ on_both_engines! {
             "student capability mod/forum:replypost: allow -> prohibit",
             "student capability moodle/course:update: inherit -> prevent",
         ].map(str::to_owned));
-        assert_eq!(roles(&here), before, "a plan changes nothing");
+        assert_eq!(roles_of(&here), before, "a plan changes nothing");
         let only = json!({"source": SOURCE, "role": "student", "parts": "contextlevels, allows"});
         assert_eq!(changes(&farm, "role_sync", &only), ["student contextlevel 40: false -> true"]);
 
@@ -147,25 +149,25 @@ on_both_engines! {
         let warnings = farm.console.job(again).unwrap()["items"][0]["warnings"].to_string();
         assert!(warnings.contains("mod/only:here"), "what is left out is told even where nothing changes: {warnings}");
 
-        let after = roles(&here);
+        let after = roles_of(&here);
         let undo = farm.console.job_undo(job).unwrap();
         here.run("UPDATE mdl_role_capabilities SET permission = 1 WHERE contextid = 1 AND roleid = 5 AND capability = 'moodle/course:update'");
-        let changed = roles(&here);
+        let changed = roles_of(&here);
         assert_eq!(run(&farm, undo), json!({"failed": 1}));
         let failed = farm.console.job(undo).unwrap()["items"][0].clone();
-        assert_eq!((failed["errorcode"].as_str(), roles(&here)), (Some("state_refused"), changed), "nothing is half undone");
+        assert_eq!((failed["errorcode"].as_str(), roles_of(&here)), (Some("state_refused"), changed), "nothing is half undone");
         here.run("UPDATE mdl_role_capabilities SET permission = -1 WHERE contextid = 1 AND roleid = 5 AND capability = 'moodle/course:update'");
-        assert_eq!(roles(&here), after);
+        assert_eq!(roles_of(&here), after);
         let undo = farm.console.job_undo(job).unwrap();
         assert_eq!(run(&farm, undo), json!({"done": 1}));
-        assert_eq!(roles(&here), before);
+        assert_eq!(roles_of(&here), before);
         let undo = farm.console.job_undo(job).unwrap();
-        assert_eq!((run(&farm, undo), roles(&here)), (json!({"done": 1}), before), "and once more changes nothing");
+        assert_eq!((run(&farm, undo), roles_of(&here)), (json!({"done": 1}), before), "and once more changes nothing");
     }
 
     fn a_role_that_is_missing_is_made_where_asked_and_removed_while_nobody_has_it(engine: Engine) {
         let Some((farm, here)) = stage("roles_make", engine) else { return };
-        let before = roles(&here);
+        let before = roles_of(&here);
         let wish = json!({"source": SOURCE, "role": "tutor"});
         assert_eq!(plan(&farm, "role_sync", &wish)["errorcode"], "role_not_found");
         assert_eq!(plan(&farm, "role_sync", &json!({"source": SOURCE, "role": "nobody", "create": 1}))["errorcode"], "role_not_found");
@@ -181,19 +183,19 @@ on_both_engines! {
 
         let assignment = "INSERT INTO mdl_role_assignments (roleid, contextid, userid) SELECT id, 1, 2 FROM mdl_role WHERE shortname = 'tutor'";
         here.run(assignment);
-        let used = roles(&here);
+        let used = roles_of(&here);
         let undo = farm.console.job_undo(job).unwrap();
-        assert_eq!((run(&farm, undo), roles(&here)), (json!({"failed": 1}), used), "somebody has the role");
+        assert_eq!((run(&farm, undo), roles_of(&here)), (json!({"failed": 1}), used), "somebody has the role");
         here.run("DELETE FROM mdl_role_assignments WHERE roleid = (SELECT id FROM mdl_role WHERE shortname = 'tutor')");
         for _ in 0..2 {
             let undo = farm.console.job_undo(job).unwrap();
-            assert_eq!((run(&farm, undo), roles(&here)), (json!({"done": 1}), before.clone()));
+            assert_eq!((run(&farm, undo), roles_of(&here)), (json!({"done": 1}), before.clone()));
         }
     }
 
     fn a_capability_is_the_same_for_all_roles_or_for_some(engine: Engine) {
         let Some((farm, here)) = stage("roles_cap", engine) else { return };
-        let before = roles(&here);
+        let before = roles_of(&here);
         let wish = json!({"capability": "mod/forum:replypost, mod/chat:chat", "roles": "student,guest", "permission": "prohibit"});
         assert_eq!(changes(&farm, "capability_sync", &wish), [
             "guest capability mod/forum:replypost: inherit -> prohibit",
@@ -205,13 +207,13 @@ on_both_engines! {
         assert_eq!(permission(&here, "guest", "mod/chat:chat"), "-1000 0 now");
         assert_eq!(changes(&farm, "capability_sync", &wish), Vec::<String>::new());
         let undo = farm.console.job_undo(job).unwrap();
-        assert_eq!((run(&farm, undo), roles(&here)), (json!({"done": 1}), before.clone()));
+        assert_eq!((run(&farm, undo), roles_of(&here)), (json!({"done": 1}), before.clone()));
 
         let theirs = json!({"capability": "mod/forum:replypost", "source": SOURCE});
         assert_eq!(changes(&farm, "capability_sync", &theirs), ["student capability mod/forum:replypost: allow -> prohibit"]);
         let nowhere = json!({"capability": "mod/only:here", "permission": "allow"});
         let job = submit(&farm, "capability_sync", nowhere, &[HERE]).unwrap();
-        assert_eq!((run(&farm, job), roles(&here)), (json!({"skipped": 1}), before.clone()), "never put in");
+        assert_eq!((run(&farm, job), roles_of(&here)), (json!({"skipped": 1}), before.clone()), "never put in");
         let everywhere = json!({"capability": "moodle/site:config", "permission": "prevent"});
         done(&farm, "capability_sync", everywhere, &[HERE]);
         let count = here.run("SELECT COUNT(*) FROM mdl_role_capabilities WHERE capability = 'moodle/site:config' AND permission = -1");
@@ -233,7 +235,7 @@ on_both_engines! {
         let Some((farm, here)) = stage("roles_allow", engine) else { return };
         here.run("INSERT INTO mdl_role (name, shortname, description, sortorder, archetype) VALUES ('Own', 'own', '', 50, '');
                   INSERT INTO mdl_role_allow_assign (roleid, allowassign) SELECT 3, id FROM mdl_role WHERE shortname = 'own'");
-        let before = roles(&here);
+        let before = roles_of(&here);
         let wish = json!({"kind": "assign", "source": SOURCE});
         assert_eq!(changes(&farm, "allow_sync", &wish), ["editingteacher assign student: true -> false"], "what the source does not know stays");
         let job = done(&farm, "allow_sync", wish.clone(), &[HERE]);
@@ -241,18 +243,49 @@ on_both_engines! {
         let warnings = farm.console.job(job).unwrap()["items"][0]["warnings"].to_string();
         assert!(warnings.contains("tutor"), "{warnings}");
         let undo = farm.console.job_undo(job).unwrap();
-        assert_eq!((run(&farm, undo), roles(&here)), (json!({"done": 1}), before.clone()));
+        assert_eq!((run(&farm, undo), roles_of(&here)), (json!({"done": 1}), before.clone()));
 
         let matrix = json!({"kind": "switch", "matrix": {"teacher": ["guest", "own"], "nobody": ["student"]}});
         let job = done(&farm, "allow_sync", matrix.clone(), &[HERE]);
         let now = here.run("SELECT r.shortname FROM mdl_role_allow_switch s JOIN mdl_role r ON r.id = s.allowswitch WHERE s.roleid = 4 ORDER BY r.shortname");
         assert_eq!(now.lines().collect::<Vec<_>>(), ["guest", "own"]);
         let undo = farm.console.job_undo(job).unwrap();
-        assert_eq!((run(&farm, undo), roles(&here)), (json!({"done": 1}), before));
+        assert_eq!((run(&farm, undo), roles_of(&here)), (json!({"done": 1}), before));
         for wrong in [json!({"kind": "switch"}), json!({"kind": "switch", "matrix": {"x'; DROP": []}}), json!({"kind": "switch", "matrix": ["student"]})] {
             assert_eq!(plan(&farm, "allow_sync", &wrong)["errorcode"], "bad_parameter", "{wrong}");
         }
         assert!(submit(&farm, "allow_sync", json!({"kind": "marry", "source": SOURCE}), &[HERE]).is_err());
+    }
+
+    fn changes_are_made_once_and_never_over_what_somebody_else_has_changed(engine: Engine) {
+        let Some(site) = real("roles_apply", engine) else { return };
+        let change = |what: &str, from: Value, to: Value| RoleChange::parse(what, from, to).unwrap();
+        let made = json!({"name": "T", "description": "", "archetype": ""});
+        let wish = [
+            change("tutor role", Value::Null, made),
+            change("tutor assign tutor", json!(false), json!(true)),
+            change("student capability mod/chat:chat", json!("allow"), json!("inherit")),
+            change("student capability moodle/course:update", json!("inherit"), json!("prohibit")),
+        ];
+        let apply = |changes: &[RoleChange]| wait(async { roles::apply(&mut site.open().await, changes, 7).await });
+        let first = apply(&wish).unwrap();
+        assert!(first.len() == 2 && first.contains(&5), "both roles' cached capabilities are stale: {first:?}");
+        let once = roles_of(&site.database);
+        assert_eq!((apply(&wish).unwrap(), roles_of(&site.database)), (first.clone(), once.clone()), "a run that was killed after its commit");
+        // A row that says nothing, as no function of Moodle leaves it.
+        site.database.run("INSERT INTO mdl_role_capabilities (contextid, roleid, capability, permission, timemodified, modifierid) VALUES (1, 5, 'mod/chat:chat', 0, 0, 0)");
+        let back: Vec<RoleChange> = wish.iter().rev().map(RoleChange::reversed).collect();
+        for broken in ["UPDATE mdl_role SET description = 'other' WHERE shortname = 'tutor'", "UPDATE mdl_role_capabilities SET permission = -1 WHERE roleid = 5 AND capability = 'moodle/course:update'"] {
+            site.database.run(broken);
+            let before = roles_of(&site.database);
+            assert_eq!((apply(&back).unwrap_err().kind(), roles_of(&site.database)), (Kind::StateRefused, before), "{broken}");
+        }
+        site.database.run("UPDATE mdl_role SET description = '' WHERE shortname = 'tutor'; UPDATE mdl_role_capabilities SET permission = -1000 WHERE roleid = 5 AND capability = 'moodle/course:update'");
+        apply(&back).unwrap();
+        assert_eq!(site.read("SELECT permission FROM mdl_role_capabilities WHERE roleid = 5 AND contextid = 1 AND capability = 'mod/chat:chat'"), ["1"]);
+        assert_eq!(site.read("SELECT COUNT(*) FROM mdl_role WHERE shortname = 'tutor'"), ["0"]);
+        let unknown = [change("nobody capability mod/chat:chat", json!("inherit"), json!("allow"))];
+        assert_eq!(apply(&unknown).unwrap_err().kind(), Kind::RoleNotFound);
     }
 
     fn sheets_are_kept_carried_as_xml_and_compared(engine: Engine) {

@@ -8,5 +8,6 @@ mod identity;
 mod nodes;
 mod original;
 mod pages;
+mod roles;
 mod scripts;
 mod stage;

@@ -43,7 +43,7 @@ impl Console {
                 let error = Error::new(Kind::JobRefused, "no tenant is meant");
                 return Err(error.hint("list the tenants: `php local/vmoodle/cli/tenants.php`"));
             }
-            Ok(compare(self, tenants, &wanted, at_once).await?)
+            compare(self, tenants, &wanted, at_once).await
         })
     }
 

@@ -117,7 +117,8 @@ pub async fn apply(db: &mut Db, changes: &[RoleChange], now: i64) -> Result<BTre
     // Two jobs, or a job and Moodle's own page, that change roles at once are one after the other from here on.
     db.fetch("SELECT id FROM {role} ORDER BY id FOR UPDATE", &[]).await?;
     let names: BTreeSet<&str> = changes.iter().map(|change| change.role.as_str()).collect();
-    let mut site = read(&mut db, Some(&Vec::from_iter(names.iter().copied()))).await?;
+    let list: Vec<&str> = names.iter().copied().collect();
+    let mut site = read(&mut db, Some(&list)).await?;
     let mut touched: BTreeSet<i64> = names.iter().filter_map(|name| Some(site.roles.get(*name)?.id)).collect();
     for change in changes.iter().filter(|change| change.part == Part::Role && !change.to.is_null()) {
         if let Some(role) = create(&mut db, &site, change).await? {

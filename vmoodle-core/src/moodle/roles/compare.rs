@@ -46,6 +46,9 @@ pub struct Row {
     pub odd: BTreeMap<u32, String>,
 }
 
+/// Of values that as many sites have, the first of these counts.
+const ORDER: [&str; 6] = ["allow", "inherit", "prevent", "prohibit", "yes", "no"];
+
 /// What a site says of a capability that it does not know.
 const MISSING: &str = "missing";
 
@@ -113,8 +116,6 @@ fn line(part: &'static str, name: String, mut values: BTreeMap<String, Vec<u32>>
         let speaks: BTreeSet<u32> = values.values().flatten().copied().collect();
         values.insert(silent.to_owned(), present.difference(&speaks).copied().collect());
     }
-    // Of values that as many sites have, the first word of these counts.
-    const ORDER: [&str; 6] = ["allow", "inherit", "prevent", "prohibit", "yes", "no"];
     let rank = |value: &str| ORDER.iter().position(|word| *word == value).unwrap_or(ORDER.len());
     let known = values.iter().filter(|(value, _)| part != "capability" || *value != MISSING);
     let majority = known.max_by_key(|(value, sites)| (sites.len(), usize::MAX - rank(value)));
