@@ -100,10 +100,15 @@ fn rows(database: &Database) -> String {
     .concat()
 }
 
-fn job(stage: &Stage, operation: &str, parameters: &Value, host: &str) {
+fn job(stage: &Stage, operation: &str, parameters: &Value, host: &str) -> i64 {
     let job = stage.farm.call("job_submit", json!([operation, parameters, [host]])).unwrap();
+    run(stage, &job)
+}
+
+fn run(stage: &Stage, job: &Value) -> i64 {
     let counts = stage.farm.call("job_run", json!([job])).unwrap();
     assert_eq!(counts, json!({"done": 1}), "{}", stage.farm.call("job", json!([job])).unwrap());
+    job.as_i64().unwrap()
 }
 
 #[test]
@@ -175,16 +180,21 @@ echo json_encode(['user' => $USER->username ?? null, 'may' => has_capability('mo
     'cached' => is_array(cache::make('core', 'roledefs')->get($CFG->defaultuserroleid)), 'name' => role_get_names($context)[5]->localname]);
 ";
 
-/// Makes a user, or lets go of what the operation says is stale.
+/// Makes a user, or deletes it.
 const PUPIL: &str = r"<?php
 define('CLI_SCRIPT', true);
 require(__DIR__ . '/config.php');
+if ($user = $DB->get_record('user', ['username' => 'pupil'])) {
+    delete_user($user);
+    exit(0);
+}
 create_user_record('pupil', 'Pupil#1234', 'manual');
 $DB->set_field('user', 'firstname', 'P', ['username' => 'pupil']);
 $DB->set_field('user', 'lastname', 'P', ['username' => 'pupil']);
 $DB->set_field('user', 'email', 'pupil@example.invalid', ['username' => 'pupil']);
 ";
 
+/// Lets go of the entry that the operation names as stale, and of no other.
 const DROP: &str = r"<?php
 define('CLI_SCRIPT', true);
 require(__DIR__ . '/config.php');
@@ -206,12 +216,61 @@ fn a_logged_in_user_sees_a_changed_role_at_the_next_request() {
         }
         assert_eq!(json_of(&may), json!({"user": "pupil", "may": true, "cached": true, "name": "Student"}), "{host}");
         let wish = json!({"capability": "moodle/user:editownprofile", "roles": "user", "permission": "prohibit"});
-        job(&stage, "capability_sync", &wish, host);
         let preset = format!("<role><shortname>student</shortname><name>{name}</name></role>");
-        job(&stage, "role_sync", &json!({"preset": preset, "parts": "names"}), host);
-        // The entry that the operation names as stale, and no other.
+        let preset = json!({"preset": preset, "parts": "names"});
+        let jobs = [job(&stage, "capability_sync", &wish, host), job(&stage, "role_sync", &preset, host)];
         output(&mut stage.farm.script("roles_drop.php", Some(host)));
         let seen = json_of(&pupil.get("/roles_may.php").body);
         assert_eq!((&seen["may"], &seen["name"]), (&json!(false), &json!(name)), "{host}: {seen}");
+        for job in jobs {
+            run(&stage, &stage.farm.call("job_undo", json!([job])).unwrap());
+        }
+        output(&mut stage.farm.script("roles_drop.php", Some(host)));
+        assert_eq!(json_of(&pupil.get("/roles_may.php").body), json_of(&may), "{host}: as it was");
+        output(&mut stage.farm.script("roles_pupil.php", Some(host)));
     }
+}
+
+#[test]
+fn roles_are_compared_and_sheets_are_kept_from_the_command_line() {
+    let Some(stage) = alone() else { return };
+    let hosts = TENANTS.map(|(host, _)| host);
+    let call = |arguments: &[&str]| output(stage.farm.script("local/vmoodle/cli/roles.php", None).args(arguments));
+    stage.databases[1]
+        .run("UPDATE mdl_role_capabilities SET permission = -1 WHERE roleid = 5 AND capability = 'mod/chat:chat'");
+    let targets = format!("--targets={}", hosts.join(","));
+    let chosen = [targets.as_str(), "--role=student", "--component=mod_chat", "--differences"];
+    let table = call(&chosen);
+    assert!(table.contains("mod/chat:chat") && table.contains("prevent: http://two.example.org"), "{table}");
+    let csv = call(&[&chosen[..], &["--csv"]].concat());
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "role,part,name,component,majority,http://one.example.org,http://two.example.org,http://three.example.org",
+            "student,capability,mod/chat:chat,mod_chat,allow,allow,prevent,allow",
+        ]
+    );
+    let json = json_of(&call(&[&chosen[..], &["--json"]].concat()));
+    assert_eq!(json["roles"][0]["rows"][0]["odd"], json!({"http://two.example.org": "prevent"}));
+
+    let xml = call(&["--export=two.example.org", "--role=student"]);
+    assert!(xml.contains("<prevent>mod/chat:chat</prevent>"), "{xml}");
+    let mut import = stage.farm.script("local/vmoodle/cli/roles.php", None);
+    output_of_input(import.args(["--import=-", "--save=carried"]), xml.as_bytes());
+    call(&["--save=kept", "--tenant=two.example.org", "--role=student"]);
+    let listed = call(&["--sheets"]);
+    assert!(listed.contains("carried") && listed.contains("http://two.example.org"), "{listed}");
+    assert_eq!(call(&["--export=carried"]), xml);
+    let mut run = stage.farm.script("local/vmoodle/cli/run.php", None);
+    run.args(["--operation=role_sync", "--set=sheet=kept", &targets, "--plan", "--json"]);
+    let plans = json_of(&output(&mut run));
+    assert_eq!(plans[0]["changes"].as_array().unwrap().len(), 1, "{plans}");
+    for name in ["kept", "carried"] {
+        call(&[&format!("--remove-sheet={name}")]);
+    }
+    let wrong = stage.farm.script("local/vmoodle/cli/roles.php", None).arg("--save=x").output().unwrap();
+    assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
+    stage.databases[1]
+        .run("UPDATE mdl_role_capabilities SET permission = 1 WHERE roleid = 5 AND capability = 'mod/chat:chat'");
 }
