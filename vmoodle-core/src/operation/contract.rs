@@ -130,3 +130,23 @@ pub trait Operation: Sync {
     /// Puts the changes back where the values are still those of `after`.
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_run_shares_is_read_once_and_again_where_it_failed() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (once, reads) = (Once::default(), std::cell::Cell::new(0));
+            let read = async || {
+                reads.set(reads.get() + 1);
+                if reads.get() == 1 { Err(Error::new(Kind::TenantUnreachable, "down")) } else { Ok(reads.get()) }
+            };
+            assert!(once.read("a", read).await.is_err());
+            let both = tokio::join!(once.read("a", read), once.read("a", read));
+            assert_eq!((*both.0.unwrap(), *both.1.unwrap(), *once.read("b", read).await.unwrap()), (2, 2, 3));
+        });
+    }
+}

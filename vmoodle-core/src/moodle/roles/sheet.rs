@@ -111,7 +111,7 @@ impl Sheet {
     }
 
     /// What must change on a site for its role to be as the sheet says. A role that is not there is made where `create`
-    /// allows it, otherwise this fails with `role_not_found`.
+    /// allows it, and then takes the whole sheet whatever `only` says; otherwise this fails with `role_not_found`.
     pub fn differences(&self, site: &Roles, only: Only, create: bool) -> Result<Difference> {
         let mut found = Difference::default();
         let fresh = Role::default();
