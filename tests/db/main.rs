@@ -19,6 +19,7 @@ mod original;
 mod plugins;
 mod publish;
 mod purge;
+mod roles;
 mod rows;
 mod runner;
 mod secrets;

@@ -61,8 +61,7 @@ fn state(stage: &Stage, host: &str) -> String {
 fn nobody_gets_in_without_login_without_capability_or_on_a_tenant() {
     let Some(stage) = shared() else { return };
     output(stage.farm.script("probe_user.php", None).arg("plain"));
-    let mut plain = Visitor::new(stage.web.address(), CONTROL);
-    stage.log_in_as(&mut plain, "plain", "Plain#1234");
+    let (mut plain, _) = stage.log_in_as(CONTROL, "plain", "Plain#1234");
     let (mut tenant, _) = stage.log_in(TENANTS[0].0);
     for page in pages() {
         let stranger = Visitor::new(stage.web.address(), CONTROL).get(&address(&page));

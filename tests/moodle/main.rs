@@ -11,6 +11,7 @@ mod nodes;
 mod original;
 mod pages;
 mod plugins;
+mod roles;
 mod scripts;
 mod stage;
 mod status;

@@ -81,17 +81,17 @@ impl Stage {
 
     /// Logs the administrator in, and gives the visitor and the page that came.
     pub(crate) fn log_in(&self, host: &str) -> (Visitor, Response) {
-        let mut visitor = Visitor::new(self.web.address(), host);
-        let page = self.log_in_as(&mut visitor, "admin", "Admin#1234");
-        (visitor, page)
+        self.log_in_as(host, "admin", "Admin#1234")
     }
 
-    /// Logs somebody in; gives the page that came.
-    pub(crate) fn log_in_as(&self, visitor: &mut Visitor, name: &str, password: &str) -> Response {
+    /// Logs a user in, and gives the visitor and the page that came.
+    pub(crate) fn log_in_as(&self, host: &str, user: &str, password: &str) -> (Visitor, Response) {
+        let mut visitor = Visitor::new(self.web.address(), host);
         let form = visitor.get("/login/index.php");
         let token = form.body.split("name=\"logintoken\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
-        let token = token.unwrap_or_else(|| panic!("no login form: {form:?}")).to_owned();
-        let fields = [("username", name), ("password", password), ("logintoken", token.as_str())];
-        visitor.post("/login/index.php", &fields)
+        let token = token.unwrap_or_else(|| panic!("{host}: no login form: {form:?}")).to_owned();
+        let fields = [("username", user), ("password", password), ("logintoken", token.as_str())];
+        let page = visitor.post("/login/index.php", &fields);
+        (visitor, page)
     }
 }

@@ -19,7 +19,7 @@ const REQUEST = ['vmoodle\boot', 'vmoodle\current', 'vmoodle\resolve', 'vmoodle\
 /** An argument of each type. */
 function argument(ReflectionParameter $parameter): mixed {
     return match ((string) $parameter->getType()) {
-        '?callable' => null,
+        '?callable', '?string' => null,
         'string' => 'one.example.org',
         'array' => [],
         'int' => 1,

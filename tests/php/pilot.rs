@@ -47,7 +47,7 @@ fn with_the_control_database_down_the_control_site_says_so_and_its_index_is_told
             "index_status" | "operations" | "nodes" | "snapshots" => json!([null, null]),
             "snapshot_verify" | "snapshot_delete" => json!(["Vmoodle\\NotFoundException", "snapshot_not_found"]),
             // What is wrong with these is found before the database is asked.
-            "key_create" | "config_compare" => json!(["Vmoodle\\InvalidException", "bad_parameter"]),
+            "key_create" | "config_compare" | "sheet_import" => json!(["Vmoodle\\InvalidException", "bad_parameter"]),
             "key_renew" => json!(["Vmoodle\\ControlException", "bad_configuration"]),
             _ => json!(["Vmoodle\\ControlException", "control_unreachable"]),
         };

@@ -119,6 +119,10 @@ kinds! {
     PolicyNotFound = "policy_not_found", Caller, NotFound, false;
     /// No server has that name.
     ServerNotFound = "server_not_found", Caller, NotFound, false;
+    /// A site has no role of that short name.
+    RoleNotFound = "role_not_found", Caller, NotFound, false;
+    /// No role sheet has that name.
+    SheetNotFound = "sheet_not_found", Caller, NotFound, false;
     /// No operation has that name.
     OperationNotFound = "operation_not_found", Caller, NotFound, false;
     /// No job has that number.

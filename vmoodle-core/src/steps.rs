@@ -65,7 +65,6 @@ pub struct Steps {
     warnings: Vec<String>,
     told: Option<Secret>,
     facts: Vec<Fact>,
-    memo: Rc<Memo>,
 }
 
 impl Steps {
@@ -75,18 +74,7 @@ impl Steps {
         let done = memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default();
         let values = memory.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
         let warnings = serde_json::from_str(warnings).unwrap_or_default();
-        Self { keeper, done, values, warnings, told: None, facts: Vec::new(), memo: Rc::default() }
-    }
-
-    /// The same steps in a run, with what its items share.
-    #[must_use]
-    pub fn of_run(self, memo: Rc<Memo>) -> Self {
-        Self { memo, ..self }
-    }
-
-    /// What the items of the run share.
-    pub fn memo(&self) -> Rc<Memo> {
-        self.memo.clone()
+        Self { keeper, done, values, warnings, told: None, facts: Vec::new() }
     }
 
     /// Whether a step is done.
@@ -177,5 +165,25 @@ mod crash {
         if wanted == Some(PASSED.fetch_add(1, Ordering::Relaxed) + 1) {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_run_shares_is_found_out_once_and_again_where_it_failed() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (memo, reads) = (Memo::default(), std::cell::Cell::new(0));
+            let read = async || {
+                reads.set(reads.get() + 1);
+                if reads.get() == 1 { Err(Error::new(Kind::TenantUnreachable, "down")) } else { Ok(reads.get()) }
+            };
+            assert!(memo.once("a", read).await.is_err());
+            let both = tokio::join!(memo.once("a", read), memo.once("a", read));
+            assert_eq!((*both.0.unwrap(), *both.1.unwrap(), *memo.once("b", read).await.unwrap()), (2, 2, 3));
+        });
     }
 }

@@ -17,11 +17,11 @@ use crate::shape::{list, map, plain, to_map, value};
 
 type Table = ZBox<ZendHashTable>;
 
-fn given(table: &ZendHashTable) -> PhpResult<Map<String, Value>> {
+pub(crate) fn given(table: &ZendHashTable) -> PhpResult<Map<String, Value>> {
     to_map(table).map_err(|e| thrown(&e))
 }
 
-fn words(table: &ZendHashTable) -> PhpResult<Vec<String>> {
+pub(crate) fn words(table: &ZendHashTable) -> PhpResult<Vec<String>> {
     let word = |one: &Zval| one.dereference().string();
     let bad = || thrown(&Error::new(Kind::BadParameter, "targets and names must be lists of words"));
     table.values().map(word).collect::<Option<_>>().ok_or_else(bad)

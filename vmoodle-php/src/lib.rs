@@ -16,6 +16,7 @@ mod memory;
 mod names;
 mod parameter;
 mod request;
+mod roles;
 mod settings;
 mod shape;
 mod tenants;
@@ -69,5 +70,5 @@ extern "C" fn info(_module: *mut ModuleEntry) {
 pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     let module = module.name("vmoodle").info_function(info).request_shutdown_function(request_shutdown);
     let module = module.post_deactivate_function(request_over);
-    jobs::register(tenants::register(boot::register(module)))
+    roles::register(jobs::register(tenants::register(boot::register(module))))
 }

@@ -561,6 +561,81 @@ function snapshot_verify(string $snapshot): array {}
 function snapshot_delete(string $snapshot): array {}
 
 /**
+ * The roles of many tenants side by side: what each may do at the system context. Reads only, several tenants at once.
+ *
+ * ```php
+ * \Vmoodle\role_compare(['all'], ['role' => 'student', 'component' => 'mod_forum', 'differences' => true]);
+ * // ['tenants' => ['https://a.example.org', ...], 'failed' => [], 'roles' => [['role' => 'student', 'missing' => [],
+ * //  'rows' => [['part' => 'capability', 'name' => 'mod/forum:replypost', 'component' => 'mod_forum', 'majority' => 'allow',
+ * //  'counts' => ['allow' => 41, 'prohibit' => 1], 'odd' => ['https://b.example.org' => 'prohibit']]]]]]
+ * ```
+ *
+ * @param list<string> $targets selectors, as for {@see tenants()}
+ * @param array{role?: string|list<string>, component?: string, differences?: bool, concurrency?: int} $filter `role`: short
+ *     names, all roles without it; `component`: its capabilities only (`core` for Moodle itself); `differences`: only what is
+ *     not the same everywhere; `concurrency`: tenants at once (8; 64 at most)
+ * @return array{tenants: list<string>, failed: list<array{tenant: string, errorcode: string, error: string}>, roles:
+ *     list<array{role: string, missing: list<string>, rows: list<array{part: string, name: string, component: string,
+ *     majority: string, counts: array<string, int>, odd: array<string, string>}>}>} `missing`: the tenants without the role.
+ *     `part` is `capability` (values `inherit`, `allow`, `prevent`, `prohibit`, and `missing` where the tenant does not know
+ *     it), `contextlevel`, `assign`, `override`, `switch`, `view` (values `yes`, `no`), `name`, `description` or `archetype`
+ *     (texts). Tenants that are not in `odd`, nor in `missing`, say what the majority says
+ * @throws InvalidException `bad_parameter`
+ * @throws ConflictException `job_refused`: no tenant is meant
+ */
+function role_compare(array $targets, array $filter = []): array {}
+
+/**
+ * Keeps the sheet of a tenant's role under a name, in place of one of that name: name, description, archetype, permissions at
+ * the system context, context levels, and what it may do with other roles.
+ *
+ * @param string $name 1 to 100 characters
+ * @param string $tenant as for {@see tenant()}
+ * @param string $role its short name
+ * @return array{id: int, name: string, role: string, source: ?string, timecreated: int, timemodified: int}
+ * @throws NotFoundException `tenant_not_found`, `role_not_found`
+ * @throws TenantException `tenant_unreachable`, `no_moodle`
+ * @throws InvalidException `bad_parameter`
+ */
+function sheet_save(string $name, string $tenant, string $role): array {}
+
+/**
+ * The role sheets that are kept, by name.
+ *
+ * @return list<array{id: int, name: string, role: string, source: ?string, timecreated: int, timemodified: int}> `source`: the
+ *     tenant's address, null for a sheet that came as XML
+ */
+function sheets(): array {}
+
+/**
+ * Removes a role sheet.
+ *
+ * @return array{id: int, name: string, role: string, source: ?string, timecreated: int, timemodified: int} as it was
+ * @throws NotFoundException `sheet_not_found`
+ */
+function sheet_remove(string $name): array {}
+
+/**
+ * A role sheet as the XML preset that Moodle's page "Define roles" takes.
+ *
+ * @param string $name of a sheet that is kept; with `$role`, a tenant as for {@see tenant()}
+ * @param string|null $role short name of a role of that tenant
+ * @return string XML, in UTF-8
+ * @throws NotFoundException `sheet_not_found`, `tenant_not_found`, `role_not_found`
+ * @throws TenantException `tenant_unreachable`, `no_moodle`
+ */
+function sheet_export(string $name, ?string $role = null): string {}
+
+/**
+ * Keeps an XML preset that Moodle has exported as a role sheet, in place of one of that name. A document type, and with it any
+ * entity of its own, is refused; so are more than 1,048,576 bytes.
+ *
+ * @return array{id: int, name: string, role: string, source: ?string, timecreated: int, timemodified: int}
+ * @throws InvalidException `bad_parameter`
+ */
+function sheet_import(string $name, string $xml): array {}
+
+/**
  * Whatever goes wrong. The message is for operators: it names no password, and hosts in it are escaped.
  */
 class Exception extends \Exception {

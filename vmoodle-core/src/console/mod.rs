@@ -5,6 +5,7 @@
 mod compare;
 mod jobs;
 mod publication;
+mod roles;
 mod shelf;
 mod status;
 

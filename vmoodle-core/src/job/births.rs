@@ -1,5 +1,7 @@
 //! Jobs that make their tenants: each node gets its row when the job is written down.
 
+use std::rc::Rc;
+
 use serde_json::{Map, Value, json};
 
 use super::journal::{self, NewItem};
@@ -68,13 +70,13 @@ pub(super) async fn plan(
 ) -> Result<Vec<Value>> {
     let mut session = Session::open(db, control, keyring).await?;
     session.require_current()?;
-    let mut plans = Vec::new();
+    let (mut plans, once) = (Vec::new(), Once::default());
     for answer in answers(&mut session, control, keyring, asked, parameters).await? {
         plans.push(match answer {
             Answer::Granted(granted) => {
                 let (tenant, parameters) = (&granted.tenant, &granted.parameters);
                 let mut work =
-                    Work { control, keyring, db: session.db(), tenant, parameters, steps: None, stale: Vec::new() };
+                    Work { control, keyring, db: session.db(), tenant, parameters, steps: None, memo: Rc::default(), stale: Vec::new() };
                 shown(&tenant.address.to_string(), operation.plan(&mut work).await)
             }
             Answer::Exists(wwwroot) => json!({ "tenant": wwwroot, "changes": [] }),

@@ -209,7 +209,7 @@ impl Bench {
         Ok(Self {
             tenant: Rc::new(tenant),
             parameters: serde_json::from_str(text("parameters")).unwrap_or_default(),
-            steps: Steps::resume(Box::new(keeper), text("memory"), text("warnings")).of_run(shared.memo.clone()),
+            steps: Steps::resume(Box::new(keeper), text("memory"), text("warnings")),
         })
     }
 
@@ -222,6 +222,7 @@ impl Bench {
             tenant: &self.tenant,
             parameters: &self.parameters,
             steps: Some(&mut self.steps),
+            memo: shared.memo.clone(),
             stale: Vec::new(),
         }
     }

@@ -64,7 +64,7 @@ pub(crate) async fn plan(
         return births::plan(db, control, &keyring, operation, asked, &parameters).await;
     }
     let tenants = chosen(db, asked.targets).await?;
-    let question = plan::Question { keyring, operation, parameters };
+    let question = plan::Question { keyring, operation, parameters, memo: Rc::default() };
     Box::pin(plan::plan(db, Pool::new(control.clone()), question, tenants)).await
 }
 
@@ -288,7 +288,8 @@ async fn all(db: &mut Db) -> Result<Vec<Tenant>> {
     Ok(all)
 }
 
-async fn chosen(db: &mut Db, words: &[String]) -> Result<Vec<Tenant>> {
+/// The tenants that words mean.
+pub(crate) async fn chosen(db: &mut Db, words: &[String]) -> Result<Vec<Tenant>> {
     let targets = Targets::parse(words)?;
     Ok(targets.select(&all(db).await?).into_iter().cloned().collect())
 }

@@ -12,6 +12,7 @@ use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::operation::contract::{Change, Operation, Work};
 use crate::secret::Keyring;
+use crate::steps::Memo;
 use crate::tenant::Tenant;
 
 /// How many tenants are asked at once.
@@ -22,6 +23,7 @@ pub(super) struct Question {
     pub(super) keyring: Keyring,
     pub(super) operation: &'static dyn Operation,
     pub(super) parameters: Map<String, Value>,
+    pub(super) memo: Rc<Memo>,
 }
 
 /// The changes that a run would make to each tenant, or the error that it would end with; in the tenants' order.
@@ -62,6 +64,7 @@ async fn ask(gates: Rc<Gates>, pool: Rc<Pool>, question: Rc<Question>, tenant: T
             tenant: &tenant,
             parameters: &question.parameters,
             steps: None,
+            memo: question.memo.clone(),
             stale: Vec::new(),
         };
         let planned = question.operation.plan(&mut work).await;

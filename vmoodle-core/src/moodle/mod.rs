@@ -8,6 +8,8 @@
 //!   config  site  users  forget  peers ── rows      wwwroot  address  serialized ── addresses in contents
 //! plugins ── which of them are on
 //! caches ── files and revisions     version  status  tasks  code ── what a site and a code base say of themselves
+//! roles ── what each may do, compared and changed
+//! caches ── files and revisions     version  status  code ── what a site and a code base say of themselves
 //! ```
 // `pub` for the tests at the boundary only, by the feature `testing`.
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
@@ -26,6 +28,7 @@ pub mod majority;
 pub mod peers;
 pub mod plugins;
 pub mod random;
+pub mod roles;
 pub mod serialized;
 pub mod session;
 pub mod setting;

@@ -45,6 +45,11 @@ impl Stale {
         Self { definition: "core/roledefs", key: Some(id.to_string()) }
     }
 
+    /// The course contacts with their roles' names (course/classes/category.php, `role_assignment_changed`).
+    pub fn course_contacts() -> Self {
+        Self { definition: "core/coursecontacts", key: None }
+    }
+
     /// The list of capabilities (lib/accesslib.php, `get_all_capabilities`).
     pub fn capabilities() -> Self {
         Self { definition: "core/capabilities", key: Some("core_capabilities".to_owned()) }

@@ -1,5 +1,7 @@
 //! What every operation is.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -10,7 +12,7 @@ use crate::lifecycle::Ground;
 use crate::moodle::stale::Stale;
 use crate::parameter::Param;
 use crate::secret::Keyring;
-use crate::steps::{Doing, Steps};
+use crate::steps::{Doing, Memo, Steps};
 use crate::tenant::Tenant;
 
 /// What an operation says of itself.
@@ -73,6 +75,8 @@ pub struct Work<'a> {
     pub parameters: &'a Map<String, Value>,
     /// The item's memory; a plan has none.
     pub steps: Option<&'a mut Steps>,
+    /// What the items of a run, or of a plan, find out once.
+    pub(crate) memo: Rc<Memo>,
     /// What the work leaves stale in the tenant's cache. The runner drops it after the work, and once more a moment later:
     /// a request may be filling the cache with what it read before. Noted even where the rows were changed already: an
     /// earlier run may have died before it dropped anything.

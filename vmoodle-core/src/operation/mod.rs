@@ -1,5 +1,7 @@
 //! The operations: one file each, and the one list of them.
 
+mod allow_sync;
+mod capability_sync;
 mod change_policy;
 mod change_settings;
 mod change_state;
@@ -27,6 +29,8 @@ mod rename_tenant;
 mod reset_admin;
 mod restore_tenant;
 mod retire_tenant;
+mod role_change;
+mod role_sync;
 mod set_config;
 mod snapshot_tenant;
 mod tenant_status;
@@ -38,6 +42,8 @@ use contract::Operation;
 
 /// Every operation.
 pub static OPERATIONS: &[&dyn Operation] = &[
+    &allow_sync::AllowSync,
+    &capability_sync::CapabilitySync,
     &clone_tenant::CloneTenant,
     &copy_plugin_config::CopyPluginConfig,
     &create_tenant::CreateTenant,
@@ -57,6 +63,7 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &reset_admin::ResetAdmin,
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
+    &role_sync::RoleSync,
     &set_config::SetConfig,
     &snapshot_tenant::SnapshotTenant,
     &tenant_status::TenantStatus,

@@ -49,7 +49,7 @@ impl Operation for TenantStatus {
 
 /// A tenant that does not answer keeps the facts it had, with their age.
 async fn collect(work: &mut Work<'_>) -> Result<()> {
-    let memo = work.steps.as_ref().map(|steps| steps.memo()).unwrap_or_default();
+    let memo = work.memo.clone();
     let mut facts = match read(work, &memo).await {
         Ok(facts) => facts,
         Err(error) => {

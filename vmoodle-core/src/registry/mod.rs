@@ -22,6 +22,7 @@ pub mod row;
 pub mod servers;
 pub mod session;
 pub mod shape;
+pub mod sheets;
 pub mod tenants;
 pub mod upgrade;
 

@@ -112,6 +112,7 @@ pub const TABLES: &[(&str, &[&str])] = &[
             "timefinished",
         ],
     ),
+    ("local_vmoodle_sheet", &["id", "name", "role", "source", "contents", "timecreated", "timemodified"]),
     ("local_vmoodle_status", &["id", "tenantid", "fact", "value", "collected"]),
     (
         "local_vmoodle_cron",

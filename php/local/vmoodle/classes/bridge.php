@@ -502,6 +502,70 @@ final class bridge {
     }
 
     /**
+     * The roles of many tenants side by side.
+     *
+     * @param string[] $targets selectors
+     * @param array $filter role, component, differences, concurrency
+     * @return array tenants, failed, and roles with missing and rows
+     */
+    public static function role_compare(array $targets, array $filter = []): array {
+        return self::call(static fn() => \Vmoodle\role_compare($targets, $filter));
+    }
+
+    /**
+     * Keeps the sheet of a tenant's role.
+     *
+     * @param string $name the sheet's name
+     * @param string $tenant the tenant's address or host
+     * @param string $role the role's short name
+     * @return array the sheet's row
+     */
+    public static function sheet_save(string $name, string $tenant, string $role): array {
+        return self::call(static fn() => \Vmoodle\sheet_save($name, $tenant, $role));
+    }
+
+    /**
+     * The role sheets that are kept.
+     *
+     * @return array list of rows, by name
+     */
+    public static function sheets(): array {
+        return self::call(static fn() => \Vmoodle\sheets());
+    }
+
+    /**
+     * Removes a role sheet.
+     *
+     * @param string $name the sheet's name
+     * @return array the row that was removed
+     */
+    public static function sheet_remove(string $name): array {
+        return self::call(static fn() => \Vmoodle\sheet_remove($name));
+    }
+
+    /**
+     * A role sheet as Moodle's own XML preset.
+     *
+     * @param string $name the sheet's name; with a role, the tenant's address or host
+     * @param string|null $role the role's short name
+     * @return string XML
+     */
+    public static function sheet_export(string $name, ?string $role = null): string {
+        return self::call(static fn() => \Vmoodle\sheet_export($name, $role));
+    }
+
+    /**
+     * Keeps an XML preset as a role sheet.
+     *
+     * @param string $name the sheet's name
+     * @param string $xml as Moodle exports it
+     * @return array the sheet's row
+     */
+    public static function sheet_import(string $name, string $xml): array {
+        return self::call(static fn() => \Vmoodle\sheet_import($name, $xml));
+    }
+
+    /**
      * Every error that the extension knows.
      *
      * @return array blame, retryable and exception by stable code

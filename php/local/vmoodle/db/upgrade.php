@@ -33,10 +33,10 @@ function xmldb_local_vmoodle_upgrade($oldversion) {
     require_once($CFG->dirroot . '/local/vmoodle/db/upgradelib.php');
 
     // Before the first publication, which writes only where every table is there.
-    if ($oldversion < 2026112302) {
+    if ($oldversion < 2026112410) {
         $dbman = $DB->get_manager();
-        $tables = ['local_vmoodle_job', 'local_vmoodle_item', 'local_vmoodle_status', 'local_vmoodle_trash', 'local_vmoodle_cron'];
-        foreach ($tables as $table) {
+        $tables = ['cron', 'item', 'job', 'sheet', 'status', 'trash'];
+        foreach (array_map(static fn(string $name): string => "local_vmoodle_$name", $tables) as $table) {
             if (!$dbman->table_exists($table)) {
                 $dbman->install_one_table_from_xmldb_file(__DIR__ . '/install.xml', $table);
             }
@@ -58,8 +58,8 @@ function xmldb_local_vmoodle_upgrade($oldversion) {
         upgrade_plugin_savepoint(true, 2026112301, 'local', 'vmoodle');
     }
 
-    if ($oldversion < 2026112302) {
-        upgrade_plugin_savepoint(true, 2026112302, 'local', 'vmoodle');
+    if ($oldversion < 2026112410) {
+        upgrade_plugin_savepoint(true, 2026112410, 'local', 'vmoodle');
     }
 
     return true;
