@@ -194,17 +194,10 @@ $DB->set_field('user', 'lastname', 'P', ['username' => 'pupil']);
 $DB->set_field('user', 'email', 'pupil@example.invalid', ['username' => 'pupil']);
 ";
 
-/// Lets go of the entry that the operation names as stale, and of no other.
-const DROP: &str = r"<?php
-define('CLI_SCRIPT', true);
-require(__DIR__ . '/config.php');
-cache::make('core', 'roledefs')->delete($CFG->defaultuserroleid);
-";
-
 #[test]
 fn a_logged_in_user_sees_a_changed_role_at_the_next_request() {
     let Some(stage) = alone() else { return };
-    for (script, text) in [("roles_may.php", MAY), ("roles_pupil.php", PUPIL), ("roles_drop.php", DROP)] {
+    for (script, text) in [("roles_may.php", MAY), ("roles_pupil.php", PUPIL)] {
         stage.farm.code().replace(script, text.as_bytes());
     }
     for (host, _) in [TENANTS[0], TENANTS[2]] {
@@ -219,13 +212,11 @@ fn a_logged_in_user_sees_a_changed_role_at_the_next_request() {
         let preset = format!("<role><shortname>student</shortname><name>{name}</name></role>");
         let preset = json!({"preset": preset, "parts": "names"});
         let jobs = [job(&stage, "capability_sync", &wish, host), job(&stage, "role_sync", &preset, host)];
-        output(&mut stage.farm.script("roles_drop.php", Some(host)));
         let seen = json_of(&pupil.get("/roles_may.php").body);
         assert_eq!((&seen["may"], &seen["name"]), (&json!(false), &json!(name)), "{host}: {seen}");
         for job in jobs {
             run(&stage, &stage.farm.call("job_undo", json!([job])).unwrap());
         }
-        output(&mut stage.farm.script("roles_drop.php", Some(host)));
         assert_eq!(json_of(&pupil.get("/roles_may.php").body), json_of(&may), "{host}: as it was");
         output(&mut stage.farm.script("roles_pupil.php", Some(host)));
     }

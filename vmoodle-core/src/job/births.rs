@@ -70,13 +70,21 @@ pub(super) async fn plan(
 ) -> Result<Vec<Value>> {
     let mut session = Session::open(db, control, keyring).await?;
     session.require_current()?;
-    let (mut plans, once) = (Vec::new(), Once::default());
+    let mut plans = Vec::new();
     for answer in answers(&mut session, control, keyring, asked, parameters).await? {
         plans.push(match answer {
             Answer::Granted(granted) => {
                 let (tenant, parameters) = (&granted.tenant, &granted.parameters);
-                let mut work =
-                    Work { control, keyring, db: session.db(), tenant, parameters, steps: None, memo: Rc::default(), stale: Vec::new() };
+                let mut work = Work {
+                    control,
+                    keyring,
+                    db: session.db(),
+                    tenant,
+                    parameters,
+                    steps: None,
+                    memo: Rc::default(),
+                    stale: Vec::new(),
+                };
                 shown(&tenant.address.to_string(), operation.plan(&mut work).await)
             }
             Answer::Exists(wwwroot) => json!({ "tenant": wwwroot, "changes": [] }),
