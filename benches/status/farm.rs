@@ -30,7 +30,7 @@ impl Farm {
         tenant::fill(&Database::shared(engine, "status_0")?, "Tenant");
         let folder = Scratch::new("status");
         let console = Console::new(site(&control, &folder.folder("control").display().to_string()));
-        let farm = Self { control, console, tenants, folder: folder };
+        let farm = Self { control, console, tenants, folder };
         for number in 1..=tenants {
             farm.control.run(&copy(engine, number));
         }
@@ -56,7 +56,7 @@ impl Farm {
             format!(
                 "('https://t{number}.example.org', 't{number}.example.org', '{}', '{}')",
                 name(number),
-                self.folder.join(&format!("t{number}")).display()
+                self.folder.join(format!("t{number}")).display()
             )
         };
         for number in 2..=self.tenants {
