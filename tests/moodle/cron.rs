@@ -131,7 +131,7 @@ fn a_stuck_tenant_is_ended_and_the_others_are_served_meanwhile() {
         TENANTS[1].0
     );
     stage.farm.code().replace("admin/cli/cron.php", hook.as_bytes());
-    let (report, code) = cron(&stage, &["--time-limit=20", "--grace=1"]);
+    let (report, code) = cron(&stage, &["--time-limit=30", "--grace=1"]);
     stage.farm.code().replace("admin/cli/cron.php", &original);
     fs::remove_file(script.with_file_name("cron_original.php")).unwrap();
     assert_eq!((code, &report["done"], &report["timeout"]), (Some(2), &json!(2), &json!(1)), "{report}");
@@ -148,9 +148,9 @@ fn a_service_ends_cleanly_when_it_is_asked_to() {
     let mut service = command(&stage, &["--daemon", "--interval=1"]);
     let mut service = service.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let rounds = || stage.farm.control().run("SELECT timefinished FROM mdl_local_vmoodle_cron WHERE tenantid = -1");
-    wait::until(Duration::from_secs(60), "a first round", || rounds().trim().parse::<u64>().is_ok_and(|time| time > 0));
+    wait::until(Duration::from_mins(1), "a first round", || rounds().trim().parse::<u64>().is_ok_and(|time| time > 0));
     add_task(&stage, 0);
-    wait::until(Duration::from_secs(60), "the task to be run", || tasks(&stage, 0) == "0");
+    wait::until(Duration::from_mins(1), "the task to be run", || tasks(&stage, 0) == "0");
     signal(service.id(), "TERM");
     let mut code = None;
     wait::until(Duration::from_secs(30), "the service to end", || {
