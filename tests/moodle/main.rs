@@ -10,3 +10,5 @@ mod original;
 mod pages;
 mod scripts;
 mod stage;
+#[path = "super.rs"]
+mod super_administration;
