@@ -65,7 +65,9 @@ on_both_engines! {
             database.run("DELETE FROM mdl_sessions; INSERT INTO mdl_sessions (state, sid, userid, timecreated, timemodified)
                 VALUES (0, 'guest', 1, 1, 1), (0, 'admin', 2, 1, 1), (0, 'nobody', 0, 1, 1)");
             fs::create_dir_all(&root).unwrap();
-            ["guest", "admin", "nobody"].iter().for_each(|sid| fs::write(root.join(format!("sess_{sid}")), "x").unwrap());
+            for sid in ["guest", "admin", "nobody"] {
+                fs::write(root.join(format!("sess_{sid}")), "x").unwrap();
+            }
         };
         let left = || database.run("SELECT sid FROM mdl_sessions ORDER BY sid").replace('\n', " ");
         let files = || fs::read_dir(&root).unwrap().count();

@@ -15,3 +15,5 @@ mod roles;
 mod scripts;
 mod stage;
 mod status;
+#[path = "super.rs"]
+mod super_administration;

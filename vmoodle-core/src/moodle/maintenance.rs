@@ -48,10 +48,11 @@ impl Page<'_> {
             (sentence, self.message.to_owned())
         };
         let content = format!("<div class='alert-danger'>{message}</div>");
-        let html = format!("lang=\"{0}\" xml:lang=\"{0}\"", language.attribute());
+        // With a space of its own before it (lib/weblib.php, `get_html_lang`).
+        let html = format!(" lang=\"{0}\" xml:lang=\"{0}\"", language.attribute());
         let template = fs::read_to_string(self.dirroot.join("error/plainpage.php")).unwrap_or_default();
         Ok(fill(&template, &html, &title, &content).unwrap_or_else(|| {
-            format!("<!DOCTYPE html>\n<html {html}><head><meta charset=\"utf-8\"><title>{title}</title></head><body><h1>{title}</h1>{content}</body></html>\n")
+            format!("<!DOCTYPE html>\n<html{html}><head><meta charset=\"utf-8\"><title>{title}</title></head><body><h1>{title}</h1>{content}</body></html>\n")
         }))
     }
 }
@@ -150,7 +151,7 @@ fn fill(template: &str, html: &str, title: &str, content: &str) -> Option<String
         filled += usize::from(!value.is_empty());
         page.push_str(value);
         // PHP takes the end of the line that follows.
-        rest = after.strip_prefix('\n').unwrap_or(after);
+        rest = after.strip_prefix("\r\n").or_else(|| after.strip_prefix('\n')).unwrap_or(after);
     }
     page.push_str(rest);
     (filled >= 3).then_some(page)

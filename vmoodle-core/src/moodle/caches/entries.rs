@@ -184,7 +184,11 @@ impl Drop<'_> {
                 .partition(|entry| entry.strip_suffix(prefix.as_str()).is_some_and(|key| key.ends_with('-')));
             own |= !ours.is_empty();
             foreign |= !others.is_empty();
-            delete(commands, &name(definition), definition, &ours);
+            if others.is_empty() {
+                unlink(commands, &name(definition));
+            } else {
+                delete(commands, &name(definition), definition, &ours);
+            }
         }
         if own && !foreign {
             for definition in hashed {
@@ -215,7 +219,11 @@ fn delete(commands: &mut ::redis::Pipeline, hash: &str, definition: &Definition,
     for page in entries.chunks(PAGE) {
         commands.cmd("HDEL").arg(hash).arg(page).ignore();
         if definition.ttl {
-            commands.cmd("ZREM").arg(format!("{hash}{TTL}")).arg(page).ignore();
+            // PHP's client writes its names as values, serialised where the store has a serialiser; what stays in the list
+            // is found missing by Moodle's own clean-up.
+            let serialised = page.iter().map(|name| format!("s:{}:\"{name}\";", name.len()));
+            let members: Vec<String> = page.iter().cloned().chain(serialised).collect();
+            commands.cmd("ZREM").arg(format!("{hash}{TTL}")).arg(members).ignore();
         }
     }
 }
