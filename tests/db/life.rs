@@ -36,7 +36,7 @@ pub(crate) fn submit(farm: &Farm, operation: &str, parameters: Value, targets: &
     farm.console.job_submit(operation, &map(parameters), &targets, &map(json!({"confirm": true})))
 }
 
-fn run(farm: &Farm, job: i64) -> Value {
+pub(crate) fn run(farm: &Farm, job: i64) -> Value {
     Value::Object(farm.console.job_run(job, &mut |_| {}).unwrap())
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn done(farm: &Farm, operation: &str, parameters: Value, targets: &[&
     job
 }
 
-fn undo(farm: &Farm, job: i64) {
+pub(crate) fn undo(farm: &Farm, job: i64) {
     let job = farm.console.job_undo(job).unwrap();
     assert_eq!(run(farm, job), json!({"done": 1}), "undo");
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod adopt;
 mod check;
 mod clone;
 mod collision;

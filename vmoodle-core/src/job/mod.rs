@@ -78,7 +78,7 @@ pub(crate) async fn submit(
         return Err(refused("the operation is dangerous and not confirmed").hint("give the option `confirm`"));
     }
     if operation.meta().makes {
-        return births::submit(db, control, keyring, asked, &parameters, options).await;
+        return births::submit(db, control, keyring, operation, asked, &parameters, options).await;
     }
     let tenants = chosen(db, asked.targets).await?;
     let items: Vec<_> = tenants.iter().map(|tenant| journal::NewItem::of(tenant, &parameters)).collect();

@@ -67,13 +67,17 @@ fn refuse_unfit(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
         Source::Snapshot(name) => {
             let manifest = shelf(ground).open(name)?;
             require_engine(ground.tenant, &manifest.facts.engine)?;
+            require_prefix(ground.tenant, &manifest.facts.prefix)?;
             match code::Code::read(ground.control.dirroot.as_ref()) {
                 Ok(code) => crate::snapshot::shelf::require_fits(&manifest, &code),
                 Err(_) if ground.control.dirroot.is_empty() => Ok(()),
                 Err(error) => Err(error),
             }
         }
-        Source::Tenant(tenant) => require_engine(ground.tenant, tenant.database.engine.word()),
+        Source::Tenant(source) => {
+            require_engine(ground.tenant, source.database.engine.word())?;
+            require_prefix(ground.tenant, source.prefix.as_str())
+        }
     }
 }
 
@@ -85,6 +89,15 @@ pub(crate) fn require_engine(tenant: &Tenant, word: &str) -> Result<()> {
     let own = tenant.database.engine.word();
     Err(Error::new(Kind::BadParameter, format!("a database of `{word}` cannot become one of `{own}`"))
         .hint("choose a server of the same engine with `server`, or a fresh site"))
+}
+
+/// Tables keep their names on the way.
+fn require_prefix(tenant: &Tenant, theirs: &str) -> Result<()> {
+    if tenant.prefix.as_str() == theirs {
+        return Ok(());
+    }
+    let message = format!("the source's tables begin with `{theirs}`, the tenant's with `{}`", tenant.prefix);
+    Err(Error::new(Kind::BadParameter, message).hint(format!("say `vdbprefix` = `{theirs}`, or leave it out")))
 }
 
 /// The account, the empty database and the empty dataroot: from here on they are the tenant's own.
@@ -140,11 +153,13 @@ async fn fill(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
 
 /// Drops the tenant's database and makes it again, for its account.
 pub(crate) async fn empty(db: &mut Db, tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<()> {
+    // All that could be refused comes before anything is dropped.
+    let account = server::own_account(tenant, control)?;
     let admin = server::admin_of(db, tenant, control, keyring).await?;
     let database = &tenant.database.database;
     admin.drop_database(database).await?;
     admin.create_database(database).await?;
-    match server::own_account(tenant, control)? {
+    match account {
         Some(account) => admin.grant(database, &account).await,
         None => Ok(()),
     }

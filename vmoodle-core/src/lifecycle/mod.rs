@@ -2,17 +2,21 @@
 //!
 //! ```text
 //! operation -> wish (rows of tenants to be made) -> build (database, files, identity)
+//! operation -> adopt (rows of sites that are there)
 //! operation -> trash, snapshots, rename, standalone
 //!                 -> server (who may make databases) -> db, files, snapshot, moodle
 //! ```
 
+pub(crate) mod adopt;
 pub(crate) mod build;
+pub(crate) mod import;
 pub(crate) mod rename;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod snapshots;
 pub(crate) mod standalone;
 pub(crate) mod trash;
+pub(crate) mod trial;
 pub(crate) mod wish;
 
 use crate::control::ControlSite;

@@ -95,10 +95,23 @@ impl Work<'_> {
     }
 }
 
+/// How the nodes of an operation that makes its tenants get their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Births {
+    /// For sites that are to be built: what is not said of them is chosen.
+    Built,
+    /// For sites that are there already.
+    Adopted,
+}
+
 /// One bulk verb.
 pub trait Operation: Sync {
     /// What it says of itself.
     fn meta(&self) -> &'static Meta;
+    /// How its nodes get their rows, where it makes its tenants.
+    fn births(&self) -> Births {
+        Births::Built
+    }
     /// The changes that a run would make; changes nothing.
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>>;
     /// Makes the changes, which stand in the journal already.

@@ -1,5 +1,6 @@
 //! The operations: one file each, and the one list of them.
 
+mod adopt_site;
 mod change_state;
 mod clone_tenant;
 pub mod contract;
@@ -22,6 +23,7 @@ use contract::Operation;
 
 /// Every operation.
 pub static OPERATIONS: &[&dyn Operation] = &[
+    &adopt_site::AdoptSite,
     &clone_tenant::CloneTenant,
     &create_tenant::CreateTenant,
     &destroy_tenant::DestroyTenant,

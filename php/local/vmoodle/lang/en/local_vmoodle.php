@@ -196,6 +196,7 @@ $string['keycreated'] = 'The key file {$a} was made. Set it in config.php, befor
 $string['keyrenewed'] = 'The key file has a new key, and every password is sealed with it. The older keys below it are no longer needed on this node once all nodes have the new index.';
 $string['nophp'] = 'There is no PHP program at {$a}: set $CFG->pathtophp.';
 $string['notenants'] = 'The registry has no tenant yet.';
+$string['operation_adopt_site'] = 'Takes a plain Moodle into the farm: the same site, served by the code of the farm from now on.';
 $string['operation_clone_tenant'] = 'Makes copies of a tenant.';
 $string['operation_create_tenant'] = 'Makes tenants: from a template or snapshot, from another tenant, or fresh.';
 $string['operation_destroy_tenant'] = 'Moves a retired tenant to the trash, from which it can be brought back.';

@@ -196,6 +196,7 @@ $string['keycreated'] = 'Le fichier de clé {$a} a été créé. Indiquez-le dan
 $string['keyrenewed'] = 'Le fichier a une nouvelle clé, et tous les mots de passe sont scellés avec elle. Les clés plus anciennes au-dessous ne servent plus sur ce nœud dès que tous les nœuds ont le nouvel index.';
 $string['nophp'] = 'Il n’y a pas de programme PHP à {$a} : définissez $CFG->pathtophp.';
 $string['notenants'] = 'Le registre n’a pas encore de locataire.';
+$string['operation_adopt_site'] = 'Intègre un Moodle ordinaire à la ferme : le même site, servi désormais par le code de la ferme.';
 $string['operation_clone_tenant'] = 'Crée des copies d’un site.';
 $string['operation_create_tenant'] = 'Crée des sites : d’un modèle ou instantané, d’un autre site, ou neufs.';
 $string['operation_destroy_tenant'] = 'Met un site retiré à la corbeille, d’où il peut revenir.';
