@@ -48,11 +48,19 @@ final class cli {
         'cancel' => ['text', null],
         'check' => ['text', null],
         'concurrency' => ['whole', null],
+        'config' => ['list', []],
+        'configdir' => ['text', null],
+        'confirm' => ['text', null],
         'create' => ['text', null],
         'daemon' => ['flag', false],
+        'days' => ['whole', null],
         'delete' => ['text', null],
+        'disable' => ['flag', false],
+        'enable' => ['flag', false],
+        'folder' => ['text', null],
         'follow' => ['flag', false],
         'help' => ['flag', false],
+        'import' => ['text', null],
         'interval' => ['whole', 2],
         'json' => ['flag', false],
         'limit' => ['whole', null],
@@ -66,6 +74,8 @@ final class cli {
         'operations' => ['flag', false],
         'password-stdin' => ['flag', false],
         'plan' => ['flag', false],
+        'pool' => ['whole', null],
+        'purge' => ['flag', false],
         'remove' => ['text', null],
         'renew' => ['flag', false],
         'retry' => ['text', null],
@@ -76,6 +86,7 @@ final class cli {
         'set-stdin' => ['flag', false],
         'show' => ['text', null],
         'skip-control' => ['flag', false],
+        'snapshot' => ['text', null],
         'source' => ['text', null],
         'spare' => ['flag', false],
         'state' => ['text', null],
@@ -84,6 +95,7 @@ final class cli {
         'template' => ['text', null],
         'tenant' => ['text', null],
         'time-limit' => ['whole', 1800],
+        'trial' => ['flag', false],
         'undo' => ['text', null],
         'update' => ['text', null],
         'verify' => ['text', null],
@@ -92,15 +104,23 @@ final class cli {
 
     /** @var array the options of each script, in the order of its help. */
     private const SCRIPTS = [
-        'create' => ['nodes', 'set', 'template', 'source', 'server', 'spare', 'all-or-nothing', 'plan', 'concurrency', 'on-error',
+        'adopt' => ['config', 'configdir', 'nodes', 'set', 'password-stdin', 'disable', 'all-or-nothing', 'plan', 'concurrency',
+            'on-error', 'submit-only', 'json', 'help'],
+        'clone' => ['source', 'nodes', 'set', 'server', 'all-or-nothing', 'plan', 'concurrency', 'on-error', 'submit-only', 'json',
+            'help'],
+        'create' => ['nodes', 'set', 'template', 'source', 'server', 'spare', 'pool', 'all-or-nothing', 'plan', 'concurrency', 'on-error',
             'submit-only', 'json', 'help'],
+        'destroy' => ['targets', 'confirm', 'days', 'purge', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
+        'devirtualise' => ['targets', 'folder', 'plan', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
         'job' => ['list', 'operation', 'state', 'limit', 'show', 'run', 'cancel', 'retry', 'undo', 'daemon', 'interval', 'json',
             'help'],
         'key' => ['create', 'renew', 'json', 'help'],
         'publish' => ['follow', 'interval', 'no-components', 'json', 'help'],
+        'restore' => ['tenant', 'snapshot', 'plan', 'yes', 'submit-only', 'json', 'help'],
+        'retire' => ['targets', 'disable', 'enable', 'plan', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
         'run' => ['operations', 'operation', 'set', 'set-stdin', 'targets', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only',
             'json', 'help'],
-        'snapshot' => ['list', 'targets', 'name', 'verify', 'delete', 'concurrency', 'submit-only', 'json', 'help'],
+        'snapshot' => ['list', 'targets', 'name', 'snapshot', 'verify', 'trial', 'server', 'delete', 'import', 'concurrency', 'submit-only', 'json', 'help'],
         'tenants' => ['list', 'targets', 'state', 'search', 'limit', 'offset', 'add', 'update', 'set', 'password-stdin', 'remove',
             'check', 'aliases', 'alias-add', 'tenant', 'alias-remove', 'json', 'help'],
         'upgrade_all' => ['plan', 'targets', 'skip-control', 'concurrency', 'time-limit', 'json', 'help'],
@@ -155,11 +175,11 @@ final class cli {
     /**
      * The value of an option.
      *
-     * @param string $name an option of this script
-     * @return mixed bool, ?string, ?int or list of strings, by the option's kind
+     * @param string $name an option
+     * @return mixed bool, ?string, ?int or list of strings, by the option's kind; its default where the script has none such
      */
     public function option(string $name) {
-        return $this->options[$name];
+        return $this->options[$name] ?? self::OPTIONS[$name][1];
     }
 
     /**
@@ -204,7 +224,7 @@ final class cli {
      * @return string|null null when none was given
      */
     public function password(): ?string {
-        if ($this->options['password-stdin']) {
+        if ($this->option('password-stdin')) {
             return rtrim((string)fgets(STDIN), "\r\n");
         }
         $password = getenv('VMOODLE_DBPASS');
@@ -313,7 +333,7 @@ final class cli {
             throw new \moodle_exception('cliunknown', 'local_vmoodle', '', $argument);
         }
         $kind = self::OPTIONS[$name][0];
-        if (($kind === 'flag') !== ($value === null) && $name !== 'check') {
+        if (($kind === 'flag') !== ($value === null) && !in_array($name, ['check', 'import', 'name'], true)) {
             throw new \moodle_exception('clibadvalue', 'local_vmoodle', '', $argument);
         }
         if ($kind === 'whole') {
