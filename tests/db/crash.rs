@@ -29,16 +29,31 @@ fn a_runner() {
         port: told["port"].as_u64().unwrap().try_into().unwrap(),
     };
     let console = Console::new(control(&database, text("dataroot"), Given::default()));
+    if let Some(snapshot) = told["trial"].as_str() {
+        console.snapshot_trial(snapshot, None).unwrap();
+        return;
+    }
     console.job_run(told["job"].as_i64().unwrap(), &mut |_| {}).unwrap();
 }
 
 /// Runs a job in a process that is killed at a boundary; whether it was.
 fn is_killed(farm: &Farm, job: i64, boundary: u32) -> bool {
+    is_killed_in(farm, json!({ "job": job }), boundary)
+}
+
+/// Tries a snapshot in a process that is killed at a boundary; whether it was.
+pub(crate) fn is_killed_in_a_trial(farm: &Farm, snapshot: &str, boundary: u32) -> bool {
+    is_killed_in(farm, json!({ "trial": snapshot }), boundary)
+}
+
+fn is_killed_in(farm: &Farm, work: Value, boundary: u32) -> bool {
     let database = &farm.database;
-    let told = json!({
+    let mut told = crate::map(json!({
         "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
-        "dataroot": farm.control.dataroot, "job": job,
-    });
+        "dataroot": farm.control.dataroot,
+    }));
+    told.extend(crate::map(work));
+    let told = Value::Object(told);
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::a_runner", "--ignored"])
         .env(TOLD, told.to_string())

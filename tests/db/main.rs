@@ -17,8 +17,11 @@ mod publish;
 mod rows;
 mod secrets;
 mod serialized;
+mod shelf;
 mod site;
 mod transfer;
+mod trouble;
+mod undo;
 mod users;
 mod wwwroot;
 

@@ -13,10 +13,10 @@ use crate::db::transfer::{self, Door};
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::host::SiteAddress;
-use crate::moodle::identity::{self, Admin, Identity, Mail, Peers};
+use crate::moodle::identity::{self, Admin, Identity, LtiKeys, Mail, Peers};
 use crate::moodle::site::Names;
 use crate::moodle::users::AdminChange;
-use crate::moodle::{code, config, version};
+use crate::moodle::{code, config, rsa_key, version};
 use crate::secret::{Keyring, Secret, Stored};
 use crate::snapshot::shelf::Shelf;
 use crate::steps::blocking;
@@ -233,7 +233,9 @@ async fn name(
         let fresh = identity::fresh_identifier(&tenant.address)?;
         ground.steps.remember("siteidentifier", json!(fresh)).await?;
     }
-    let (wanted, told) = identity_of(ground, parameters, source, previous)?;
+    let (mut wanted, told) = identity_of(ground, parameters, source, previous)?;
+    // An installer has made its own, and a spare has got them when it was built.
+    let is_copy = !matches!(source, Source::Fresh) && !flag(parameters, "claimed");
     let Ground { control, keyring, steps, .. } = ground;
     let mut warnings = Vec::new();
     steps
@@ -241,6 +243,9 @@ async fn name(
             let mut site = Db::open_tenant(tenant, &control.settings, keyring).await?;
             let done = async {
                 version::read(&mut site, crate::registry::farm::now()).await?;
+                if is_copy {
+                    wanted.lti_keys = lti_keys(&mut site).await?;
+                }
                 let report = identity::reset(&mut site, tenant.dataroot.as_ref(), &wanted).await?;
                 settings(&mut site, parameters).await?;
                 Ok::<_, Error>(report)
@@ -262,6 +267,15 @@ async fn name(
         steps.tell(password);
     }
     Ok(())
+}
+
+/// New keys for a copy that has some: with its source's it could sign in the source's name.
+pub(crate) async fn lti_keys(site: &mut Db) -> Result<LtiKeys> {
+    if !identity::has_lti_keys(site).await? {
+        return Ok(LtiKeys::Keep);
+    }
+    let keys = blocking(|| Ok((rsa_key::generate()?, rsa_key::generate()?))).await?;
+    Ok(LtiKeys::Replace { platform: keys.0, tool: keys.1 })
 }
 
 /// The settings that were given for the site's own tables. Its caches are empty at this moment.

@@ -21,9 +21,19 @@ pub(crate) mod wish;
 
 use crate::control::ControlSite;
 use crate::db::Db;
+use crate::error::{Error, Kind, Result};
 use crate::secret::Keyring;
 use crate::steps::Steps;
-use crate::tenant::Tenant;
+use crate::tenant::{State, Tenant};
+
+/// Refuses a tenant that is not there as a whole: half built, in the trash, or one that is left to people.
+pub(crate) fn require_whole(tenant: &Tenant, what: &str) -> Result<()> {
+    if !matches!(tenant.state, State::Creating | State::Trashed | State::Broken) {
+        return Ok(());
+    }
+    let message = format!("a tenant that is {} cannot be {what}", tenant.state.word());
+    Err(Error::new(Kind::StateRefused, message).of_tenant(tenant.address.to_string()))
+}
 
 /// What work on one tenant stands on.
 pub(crate) struct Ground<'a> {

@@ -19,6 +19,7 @@ pub mod forget;
 pub mod identity;
 pub mod peers;
 pub mod random;
+pub mod rsa_key;
 pub mod serialized;
 pub mod site;
 pub mod stale;
