@@ -138,6 +138,10 @@ on_both_engines! {
         assert_eq!(now, files);
         let aside = disk.0.join(".vmoodle-aside");
         assert_eq!(std::fs::read_dir(aside).map_or(0, Iterator::count), 0);
+        let jobs = farm.console.jobs(&map(json!({"operation": "restore_tenant"}))).unwrap();
+        let undo = farm.console.job_undo(jobs[0]["id"].as_i64().unwrap()).unwrap();
+        assert_eq!(run(&farm, undo), json!({"done": 1}), "what was there is kept under the number that it was put away by");
+        assert!(disk.0.join("fur/lang/fr/later.php").exists());
     }
 
     fn two_administrators_of_one_tenant_do_not_make_a_mixture(engine: Engine) {
