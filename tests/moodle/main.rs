@@ -10,3 +10,4 @@ mod original;
 mod pages;
 mod scripts;
 mod stage;
+mod standalone;

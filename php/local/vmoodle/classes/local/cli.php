@@ -117,7 +117,7 @@ final class cli {
         'key' => ['create', 'renew', 'json', 'help'],
         'publish' => ['follow', 'interval', 'no-components', 'json', 'help'],
         'restore' => ['tenant', 'snapshot', 'plan', 'yes', 'submit-only', 'json', 'help'],
-        'retire' => ['targets', 'disable', 'enable', 'plan', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
+        'retire' => ['targets', 'disable', 'enable', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
         'run' => ['operations', 'operation', 'set', 'set-stdin', 'targets', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only',
             'json', 'help'],
         'snapshot' => ['list', 'targets', 'name', 'snapshot', 'verify', 'trial', 'server', 'delete', 'import', 'concurrency', 'submit-only', 'json', 'help'],
