@@ -22,7 +22,7 @@ impl Plain {
         let name = host.split('.').next().unwrap();
         let database = Database::shared(farm.database.engine, &format!("{}_{name}", farm.database.name)).unwrap();
         tenant::fill(&database, "Plain");
-        let folder = farm.folder.folder(&format!("plain-{name}"));
+        let folder = farm.folder.folder(format!("plain-{name}"));
         let dataroot = folder.join("data");
         for (path, text) in [("filedir/aa/bb/x", "content"), ("cache/core/y", "stale"), ("localcache/z", "stale")] {
             std::fs::create_dir_all(dataroot.join(path).parent().unwrap()).unwrap();
@@ -81,8 +81,8 @@ on_both_engines! {
         let plain = Plain::new(&farm, "plain.example.org");
         let before = (plain.facts(), std::fs::read_to_string(&plain.config).unwrap());
         let wish = json!({"nodes": [plain.config]});
-        let plan = farm.console.plan("adopt_site", &map(wish.clone()), &[]).unwrap();
-        let told = Value::Array(plan.clone()).to_string();
+        let planned = farm.console.plan("adopt_site", &map(wish.clone()), &[]).unwrap();
+        let told = Value::Array(planned).to_string();
         assert!(told.contains("tempdir") && told.contains("not understood at line") && told.contains("theme"), "{told}");
         assert!(!told.contains("classic"), "values of settings are not told: {told}");
         assert_eq!((farm.keys().len(), plain.dataroot.join("cache/core/y").exists()), (0, true), "a plan changes nothing");
@@ -159,11 +159,11 @@ on_both_engines! {
         let Some(farm) = farm("adopt_purge", engine) else { return };
         let plain = Plain::new(&farm, "gone.example.org");
         let account = match engine {
-            Engine::MariaDb => "CREATE USER 'shared_by_many'@'localhost' IDENTIFIED BY 'pw'; GRANT ALL ON *.* TO 'shared_by_many'@'localhost'",
-            Engine::Postgres => "DO $$ BEGIN CREATE ROLE shared_by_many LOGIN SUPERUSER PASSWORD 'pw'; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+            Engine::MariaDb => "CREATE USER 'shared_by_many_1'@'localhost' IDENTIFIED BY 'pw'; GRANT ALL ON *.* TO 'shared_by_many_1'@'localhost'",
+            Engine::Postgres => "DO $$ BEGIN CREATE ROLE shared_by_many_1 LOGIN SUPERUSER PASSWORD 'pw'; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         };
         farm.database.run(account);
-        let node = json!({"configphp": plain.config, "vdblogin": "shared_by_many", "vdbpass": "pw"});
+        let node = json!({"configphp": plain.config, "vdblogin": "shared_by_many_1", "vdbpass": "pw"});
         done(&farm, "adopt_site", json!({"nodes": [node]}), &[]);
         done(&farm, "retire_tenant", json!({}), &["gone.example.org"]);
         let destroyed = done(&farm, "destroy_tenant", json!({"hosts": "gone.example.org"}), &["gone.example.org"]);
@@ -174,8 +174,8 @@ on_both_engines! {
         done(&farm, "destroy_tenant", json!({"hosts": "gone.example.org"}), &["gone.example.org"]);
         done(&farm, "purge_trash", json!({"young": 1}), &["gone.example.org"]);
         let there = match engine {
-            Engine::MariaDb => "SELECT COUNT(*) FROM mysql.user WHERE user = 'shared_by_many'",
-            Engine::Postgres => "SELECT COUNT(*) FROM pg_roles WHERE rolname = 'shared_by_many'",
+            Engine::MariaDb => "SELECT COUNT(*) FROM mysql.user WHERE user = 'shared_by_many_1'",
+            Engine::Postgres => "SELECT COUNT(*) FROM pg_roles WHERE rolname = 'shared_by_many_1'",
         };
         assert_eq!(farm.database.run(there).trim(), "1", "it may serve others");
     }

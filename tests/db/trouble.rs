@@ -19,6 +19,7 @@ use crate::{Farm, farm, map, on_both_engines};
 struct Disk(PathBuf);
 
 impl Disk {
+    #[allow(clippy::print_stderr, reason = "a need that is missing is said")]
     fn mount(folder: &Path) -> Option<Self> {
         std::fs::create_dir_all(folder).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder).output();

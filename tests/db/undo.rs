@@ -14,6 +14,9 @@ use crate::{Farm, farm, on_both_engines};
 /// What Moodle itself counts up, whoever asks it to: not part of what an undo puts back.
 const COUNTED: &str = "'themerev', 'jsrev', 'langrev', 'templaterev', 'localcachedirpurged', 'scheduledtaskreset'";
 
+/// Its database, its files, the registry, the aliases.
+type Picture = (String, Vec<(String, String)>, Vec<Map<String, Value>>, String);
+
 /// A tenant of a farm with an account and files of its own, and everything that may change.
 struct World {
     farm: Farm,
@@ -43,12 +46,13 @@ impl World {
 
     fn registry(&self) -> Vec<Map<String, Value>> {
         let mut rows = self.farm.console.tenants(&Map::new()).unwrap();
-        rows.iter_mut()
-            .for_each(|row| row.retain(|name, _| !["timemodified", "lockitem", "lockuntil"].contains(&name.as_str())));
+        for row in &mut rows {
+            row.retain(|name, _| !["timemodified", "lockitem", "lockuntil"].contains(&name.as_str()));
+        }
         rows
     }
 
-    fn picture(&self) -> (String, Vec<(String, String)>, Vec<Map<String, Value>>, String) {
+    fn picture(&self) -> Picture {
         let level =
             format!("UPDATE mdl_config SET value = '1' WHERE name IN ({COUNTED}); UPDATE mdl_course SET cacherev = 1");
         self.database.run(&level);

@@ -179,7 +179,7 @@ pub(crate) fn vmoodle_snapshot_import(key: &str, server: &str) -> PhpResult<Tabl
 #[php_function]
 #[php(name = "Vmoodle\\snapshot_originals")]
 pub(crate) fn vmoodle_snapshot_originals() -> PhpResult<Table> {
-    with_console(|console| Ok(console.snapshot_originals())).map(|keys| list(keys.into_iter().map(|key| value(key))))
+    with_console(|console| Ok(console.snapshot_originals())).map(|keys| list(keys.into_iter().map(value)))
 }
 
 /// Removes what killed runs have left on the shelf and on the servers.

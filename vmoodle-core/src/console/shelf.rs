@@ -41,10 +41,10 @@ impl Console {
     ///
     /// Fails with `snapshot_damaged`, `server_not_found`, `transfer_failed`, or with what the server refuses.
     pub fn snapshot_trial(&self, snapshot: &str, server: Option<&str>) -> Result<Map<String, Value>> {
-        let shelf = shelf_of(&self.control);
-        let manifest = shelf.verify(snapshot)?;
+        let snapshots = shelf_of(&self.control);
+        let manifest = snapshots.verify(snapshot)?;
         let (engine, prefix) = (Engine::parse_vdbtype(&manifest.facts.engine)?, Prefix::parse(&manifest.facts.prefix)?);
-        let file = shelf.database_of(&manifest.id)?;
+        let file = snapshots.database_of(&manifest.id)?;
         let keyring = self.keyring()?;
         let dump = trial::Dump { file: &file, engine, prefix: &prefix };
         let found = self.connect(async |db| Box::pin(trial::run(db, &self.control, &keyring, dump, server)).await)?;

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{Ground, server};
+use super::{Ground, server, wish};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::files;
@@ -82,12 +82,14 @@ pub(crate) async fn bring_back(ground: &mut Ground<'_>, to: State) -> Result<()>
 /// Removes a tenant for good: database, account, files, row. For what lies in the trash, and for what was never finished.
 pub(crate) async fn remove(ground: &mut Ground<'_>) -> Result<()> {
     let moved = moved(ground).await?;
+    let was_adopted = wish::was_adopted(ground.db, ground.tenant).await?;
     let Ground { control, keyring, db, tenant, steps } = ground;
     steps
         .step("database", async || {
             let admin = server::admin_of(db, tenant, control, keyring).await?;
             admin.drop_database(&tenant.database.database).await?;
-            match server::made_account(tenant, control) {
+            let made = server::made_account(tenant, control);
+            match made.filter(|_| !was_adopted) {
                 Some(account) => admin.drop_account(&account).await,
                 None => Ok(()),
             }

@@ -226,6 +226,14 @@ pub(crate) async fn maker_of(db: &mut crate::db::Db, tenant: &Tenant) -> Result<
     Ok(row.and_then(|row| row.text("operation").map(str::to_owned)))
 }
 
+/// Whether a tenant was there before it was the farm's.
+pub(crate) async fn was_adopted(db: &mut crate::db::Db, tenant: &Tenant) -> Result<bool> {
+    let sql = "SELECT item.id FROM {local_vmoodle_item} item JOIN {local_vmoodle_job} job ON job.id = item.jobid \
+               WHERE item.tenantid = ? AND job.operation = ? LIMIT 1";
+    let params = [i64::from(tenant.id.0).into(), super::adopt::OPERATION.into()];
+    Ok(db.fetch_one(sql, &params).await?.is_some())
+}
+
 /// The tag of the spare sites of a template.
 pub(crate) fn spare_tag(template: &str) -> String {
     format!("spare:{}", template.replace([',', ' '], "_"))
