@@ -179,4 +179,30 @@ on_both_engines! {
         };
         assert_eq!(farm.database.run(there).trim(), "1", "it may serve others");
     }
+
+    fn the_originals_list_of_sites_to_integrate_is_taken(engine: Engine) {
+        let Some(farm) = farm("adopt_csv", engine) else { return };
+        let plain = Plain::new(&farm, "csv.example.org");
+        let columns = map(plain.database.registry_columns());
+        let csv = format!(
+            "vhostname;name;shortname;description;vdbname;vdatapath\n\
+             # a comment\n\
+             https://csv.example.org;L'été;ete;Une école;{};{}\n\
+             https://none.example.org;None;none;;nothing_there;/nowhere\n",
+            plain.database.name,
+            plain.dataroot.display(),
+        );
+        let mut defaults = map(json!({"mnet": "-1"}));
+        for name in ["vdbtype", "vdbhost", "vdblogin", "vdbpass", "vdbport", "vdbsocket"] {
+            let text = columns.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            defaults.extend(text.map(|text| (name.to_owned(), json!(text))));
+        }
+        let read = farm.console.nodes(csv.as_bytes(), &defaults);
+        assert_eq!(read["faults"], json!([]));
+        let job = adopt(&farm, json!({"nodes": read["nodes"]}));
+        assert_eq!(run(&farm, job), json!({"done": 1, "failed": 1}), "{:#?}", farm.console.job(job).unwrap()["items"]);
+        let tenant = row(&farm, "csv.example.org");
+        assert_eq!((&tenant["name"], &tenant["mnet"], &tenant["state"]), (&json!("L'été"), &json!(-1), &json!("enabled")));
+        assert_eq!(farm.keys(), ["csv.example.org"], "what cannot be served has no row");
+    }
 }
