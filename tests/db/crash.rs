@@ -10,6 +10,7 @@ use support::database::{Database, Engine};
 use vmoodle_core::console::Console;
 use vmoodle_core::settings::Given;
 
+use crate::adopt::Plain;
 use crate::life::{dataroot, done, row, site, source, submit, tree};
 use crate::{Farm, control, farm, on_both_engines};
 
@@ -29,16 +30,31 @@ fn a_runner() {
         port: told["port"].as_u64().unwrap().try_into().unwrap(),
     };
     let console = Console::new(control(&database, text("dataroot"), Given::default()));
+    if let Some(snapshot) = told["trial"].as_str() {
+        console.snapshot_trial(snapshot, None).unwrap();
+        return;
+    }
     console.job_run(told["job"].as_i64().unwrap(), &mut |_| {}).unwrap();
 }
 
 /// Runs a job in a process that is killed at a boundary; whether it was.
 fn is_killed(farm: &Farm, job: i64, boundary: u32) -> bool {
+    is_killed_in(farm, json!({ "job": job }), boundary)
+}
+
+/// Tries a snapshot in a process that is killed at a boundary; whether it was.
+pub(crate) fn is_killed_in_a_trial(farm: &Farm, snapshot: &str, boundary: u32) -> bool {
+    is_killed_in(farm, json!({ "trial": snapshot }), boundary)
+}
+
+fn is_killed_in(farm: &Farm, work: Value, boundary: u32) -> bool {
     let database = &farm.database;
-    let told = json!({
+    let mut told = crate::map(json!({
         "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
-        "dataroot": farm.control.dataroot, "job": job,
-    });
+        "dataroot": farm.control.dataroot,
+    }));
+    told.extend(crate::map(work));
+    let told = Value::Object(told);
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::a_runner", "--ignored"])
         .env(TOLD, told.to_string())
@@ -77,12 +93,12 @@ fn aside(farm: &Farm) -> usize {
     std::fs::read_dir(farm.folder.join(".vmoodle-aside")).map_or(0, Iterator::count)
 }
 
-fn has_database(farm: &Farm, name: &str) -> bool {
+fn has_database_like(farm: &Farm, beginning: &str) -> bool {
     let sql = match farm.database.engine {
-        Engine::MariaDb => "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ",
-        Engine::Postgres => "SELECT COUNT(*) FROM pg_database WHERE datname = ",
+        Engine::MariaDb => "SELECT schema_name FROM information_schema.schemata",
+        Engine::Postgres => "SELECT datname FROM pg_database",
     };
-    farm.database.run(&format!("{sql}'{name}'")).trim() == "1"
+    farm.database.run(sql).lines().any(|name| name.starts_with(beginning))
 }
 
 fn host(boundary: u32) -> String {
@@ -148,7 +164,7 @@ on_both_engines! {
         };
         let before = farm.keys().len();
         let killed = at_every_boundary(&farm, purge, |boundary| {
-            assert!(farm.console.tenant(&host(boundary)).is_err() && !has_database(&farm, &format!("k{boundary}_")));
+            assert!(farm.console.tenant(&host(boundary)).is_err() && !has_database_like(&farm, &format!("k{boundary}_")));
         });
         assert!(killed >= 6 && farm.keys().len() == before - killed as usize - 1, "{killed}");
     }
@@ -192,5 +208,142 @@ on_both_engines! {
             assert_eq!((summary.trim(), farm.keys()), (format!("https://{}/x", host(boundary)).as_str(), vec![host(boundary)]));
         });
         assert!(killed >= 4, "{killed}");
+    }
+
+    fn a_site_of_a_template_and_its_undo_survive_any_kill(engine: Engine) {
+        let Some(farm) = farm("crash_make", engine) else { return };
+        source(&farm, "a.example.org");
+        done(&farm, "snapshot_tenant", json!({"name": "basic"}), &["a.example.org"]);
+        let named = |boundary: u32| format!("m{boundary}.example.org");
+        let create = |boundary: u32| {
+            let nodes = json!([{"vhostname": format!("https://{}", named(boundary)), "name": "Made"}]);
+            submit(&farm, "create_tenant", json!({"template": "basic", "nodes": nodes}), &[]).unwrap()
+        };
+        let mut made = tree(&dataroot(&farm, "a.example.org"));
+        made.retain(|(name, _)| !name.starts_with("sessions"));
+        let jobs = std::cell::RefCell::new(Vec::new());
+        let create_noted = |boundary| {
+            jobs.borrow_mut().push(create(boundary));
+            *jobs.borrow().last().unwrap()
+        };
+        let killed = at_every_boundary(&farm, create_noted, |boundary| {
+            let host = named(boundary);
+            let name = site(&farm, &host).run("SELECT fullname FROM mdl_course WHERE category = 0");
+            assert_eq!((name.trim(), row(&farm, &host)["state"].as_str()), ("Made", Some("enabled")), "{boundary}");
+            assert_eq!(tree(&dataroot(&farm, &host)), made, "{boundary}");
+        });
+        assert!(killed >= 10, "{killed}");
+
+        // Finished sites go to the trash; what was never finished goes for good.
+        let undone = std::cell::RefCell::new(jobs.borrow().clone());
+        let undo = |boundary: u32| {
+            let job = undone.borrow_mut().pop().unwrap_or_else(|| {
+                let job = create(100 + boundary);
+                farm.console.job_run(job, &mut |_| {}).unwrap();
+                job
+            });
+            farm.console.job_undo(job).unwrap()
+        };
+        let before = farm.keys().len();
+        let killed = at_every_boundary(&farm, undo, |_| ());
+        let rows = farm.console.tenants(&crate::map(json!({"state": "trashed"}))).unwrap();
+        assert_eq!((rows.len(), aside(&farm)), (killed as usize + 1, killed as usize + 1));
+        assert!(killed >= 6 && farm.keys().len() == before, "{killed}");
+
+        let half = |boundary: u32| {
+            let job = create(200 + boundary);
+            // Dead in the middle, and nobody resumes it.
+            assert!(is_killed(&farm, job, 6));
+            farm.database.run("UPDATE mdl_local_vmoodle_item SET leaseuntil = 1, status = 'failed' WHERE status = 'running'");
+            farm.database.run("UPDATE mdl_local_vmoodle SET lockuntil = 1 WHERE lockitem IS NOT NULL");
+            farm.console.job_undo(job).unwrap()
+        };
+        let killed = at_every_boundary(&farm, half, |boundary| {
+            let host = named(200 + boundary);
+            assert!(farm.console.tenant(&host).is_err() && !has_database_like(&farm, &format!("m{}_", 200 + boundary)), "{host}");
+        });
+        assert!(killed >= 6, "{killed}");
+    }
+
+    fn an_adoption_and_its_undo_survive_any_kill(engine: Engine) {
+        let Some(farm) = farm("crash_adopt", engine) else { return };
+        let plain = Plain::new(&farm, "cra.example.org");
+        let facts = plain.facts();
+        let last = std::cell::Cell::new(0);
+        let adopt = |_| {
+            if last.get() > 0 {
+                let undo = farm.console.job_undo(last.get()).unwrap();
+                farm.console.job_run(undo, &mut |_| {}).unwrap();
+            }
+            last.set(submit(&farm, "adopt_site", json!({"nodes": [plain.config]}), &[]).unwrap());
+            last.get()
+        };
+        let killed = at_every_boundary(&farm, adopt, |boundary| {
+            let state = row(&farm, "cra.example.org")["state"].clone();
+            assert_eq!((state, plain.facts()), (json!("enabled"), facts.clone()), "{boundary}");
+        });
+        assert!(killed >= 4, "two steps have four boundaries: {killed}");
+        let undo = |_| {
+            if farm.keys().is_empty() {
+                last.set(done(&farm, "adopt_site", json!({"nodes": [plain.config]}), &[]));
+            }
+            farm.console.job_undo(last.get()).unwrap()
+        };
+        let killed = at_every_boundary(&farm, undo, |_| {
+            assert_eq!((farm.keys().len(), plain.facts()), (0, facts.clone()));
+            assert!(plain.dataroot.join("filedir/aa/bb/x").exists());
+        });
+        assert!(killed >= 2, "{killed}");
+    }
+
+    fn a_site_that_is_written_out_survives_any_kill(engine: Engine) {
+        let Some(farm) = farm("crash_out", engine) else { return };
+        source(&farm, "a.example.org");
+        let folder = farm.folder.folder("out");
+        let out = folder.join("a.example.org");
+        let last = std::cell::Cell::new(0);
+        let leave = |_| {
+            if last.get() > 0 {
+                std::fs::remove_dir_all(&out).unwrap();
+            }
+            last.set(submit(&farm, "devirtualise_tenant", json!({"folder": folder}), &["a.example.org"]).unwrap());
+            last.get()
+        };
+        let mut files = tree(&dataroot(&farm, "a.example.org"));
+        files.retain(|(name, _)| !name.starts_with("sessions"));
+        let killed = at_every_boundary(&farm, leave, |boundary| {
+            assert_eq!(tree(&out.join("moodledata")), files, "{boundary}");
+            let mut names: Vec<String> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+            names.sort();
+            assert_eq!(names, ["README.txt", "config.php", "database.sql.zst", "moodledata"], "{boundary}");
+        });
+        assert!(killed >= 8, "{killed}");
+        let undo = |_| {
+            if !out.exists() {
+                last.set(done(&farm, "devirtualise_tenant", json!({"folder": folder}), &["a.example.org"]));
+            }
+            farm.console.job_undo(last.get()).unwrap()
+        };
+        let killed = at_every_boundary(&farm, undo, |_| assert!(!out.exists()));
+        assert!(killed >= 2, "{killed}");
+    }
+
+    fn an_undo_of_a_restoration_survives_any_kill(engine: Engine) {
+        let Some(farm) = farm("crash_back", engine) else { return };
+        let database = source(&farm, "a.example.org");
+        let folder = dataroot(&farm, "a.example.org");
+        done(&farm, "snapshot_tenant", json!({"name": "basic"}), &["a.example.org"]);
+        let undo = |boundary| {
+            database.run(&format!("UPDATE mdl_course SET fullname = 'Changed {boundary}' WHERE category = 0"));
+            std::fs::write(folder.join("lang/fr/new.php"), "new").unwrap();
+            let job = done(&farm, "restore_tenant", json!({"snapshot": "basic"}), &["a.example.org"]);
+            farm.console.job_undo(job).unwrap()
+        };
+        let killed = at_every_boundary(&farm, undo, |boundary| {
+            let name = database.run("SELECT fullname FROM mdl_course WHERE category = 0");
+            assert_eq!((name.trim(), aside(&farm)), (format!("Changed {boundary}").as_str(), 0));
+            assert!(folder.join("lang/fr/new.php").exists() && !folder.join("climaintenance.html").exists());
+        });
+        assert!(killed >= 10, "{killed}");
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod adopt;
 mod caches;
 mod check;
 mod clone;
@@ -24,9 +25,12 @@ mod rows;
 mod runner;
 mod secrets;
 mod serialized;
+mod shelf;
 mod site;
 mod status;
 mod transfer;
+mod trouble;
+mod undo;
 mod users;
 mod wwwroot;
 

@@ -14,6 +14,7 @@ mod plugins;
 mod roles;
 mod scripts;
 mod stage;
+mod standalone;
 mod status;
 #[path = "super.rs"]
 mod super_administration;

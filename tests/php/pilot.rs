@@ -44,8 +44,10 @@ fn with_the_control_database_down_the_control_site_says_so_and_its_index_is_told
     for (function, thrown) in said.as_object().unwrap().iter().filter(|(name, _)| *name != "thrown") {
         let expected = match function.as_str() {
             // None of these reads the database.
-            "index_status" | "operations" | "nodes" | "snapshots" => json!([null, null]),
-            "snapshot_verify" | "snapshot_delete" => json!(["Vmoodle\\NotFoundException", "snapshot_not_found"]),
+            "index_status" | "operations" | "nodes" | "snapshots" | "snapshot_originals" => json!([null, null]),
+            "snapshot_verify" | "snapshot_delete" | "snapshot_trial" | "snapshot_name" => {
+                json!(["Vmoodle\\NotFoundException", "snapshot_not_found"])
+            }
             // What is wrong with these is found before the database is asked.
             "key_create" | "config_compare" | "sheet_import" => json!(["Vmoodle\\InvalidException", "bad_parameter"]),
             "key_renew" => json!(["Vmoodle\\ControlException", "bad_configuration"]),

@@ -154,13 +154,13 @@ impl Steps {
 }
 
 #[cfg(feature = "testing")]
-mod crash {
+pub(crate) mod crash {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     static PASSED: AtomicU64 = AtomicU64::new(0);
 
     /// Kills the process at the boundary that `VMOODLE_CRASH_AT` counts to, from 1.
-    pub(super) fn at_boundary() {
+    pub(crate) fn at_boundary() {
         let wanted = std::env::var("VMOODLE_CRASH_AT").ok().and_then(|text| text.parse::<u64>().ok());
         if wanted == Some(PASSED.fetch_add(1, Ordering::Relaxed) + 1) {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);

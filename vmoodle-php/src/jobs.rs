@@ -197,6 +197,46 @@ pub(crate) fn vmoodle_snapshot_verify(snapshot: &str) -> PhpResult<Table> {
     with_console(|console| console.snapshot_verify(snapshot)).map(|one| map(&one))
 }
 
+/// Checks every octet of a snapshot and reads its database into one of its own, which is dropped again.
+#[php_function]
+#[php(name = "Vmoodle\\snapshot_trial")]
+pub(crate) fn vmoodle_snapshot_trial(snapshot: &str, server: &str) -> PhpResult<Table> {
+    with_console(|console| console.snapshot_trial(snapshot, named(server))).map(|one| map(&one))
+}
+
+/// Makes a snapshot a template, or takes its name away.
+#[php_function]
+#[php(name = "Vmoodle\\snapshot_name")]
+pub(crate) fn vmoodle_snapshot_name(snapshot: &str, name: &str) -> PhpResult<Table> {
+    with_console(|console| console.snapshot_name(snapshot, name)).map(|one| map(&one))
+}
+
+/// Brings a template of the original onto the shelf.
+#[php_function]
+#[php(name = "Vmoodle\\snapshot_import")]
+pub(crate) fn vmoodle_snapshot_import(key: &str, server: &str) -> PhpResult<Table> {
+    with_console(|console| console.snapshot_import(key, named(server))).map(|one| map(&one))
+}
+
+/// The keys of the original's templates.
+#[php_function]
+#[php(name = "Vmoodle\\snapshot_originals")]
+pub(crate) fn vmoodle_snapshot_originals() -> PhpResult<Table> {
+    with_console(|console| Ok(console.snapshot_originals())).map(|keys| list(keys.into_iter().map(value)))
+}
+
+/// Removes what killed runs have left on the shelf and on the servers.
+#[php_function]
+#[php(name = "Vmoodle\\snapshot_sweep")]
+pub(crate) fn vmoodle_snapshot_sweep() -> PhpResult<Table> {
+    with_console(Console::snapshot_sweep).map(|one| map(&one))
+}
+
+/// A server's name; empty for none.
+fn named(server: &str) -> Option<&str> {
+    Some(server).filter(|server| !server.is_empty())
+}
+
 /// Deletes a snapshot.
 #[php_function]
 #[php(name = "Vmoodle\\snapshot_delete")]
@@ -222,5 +262,10 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_nodes))
         .function(wrap_function!(vmoodle_snapshots))
         .function(wrap_function!(vmoodle_snapshot_verify))
+        .function(wrap_function!(vmoodle_snapshot_trial))
+        .function(wrap_function!(vmoodle_snapshot_name))
+        .function(wrap_function!(vmoodle_snapshot_import))
+        .function(wrap_function!(vmoodle_snapshot_originals))
+        .function(wrap_function!(vmoodle_snapshot_sweep))
         .function(wrap_function!(vmoodle_snapshot_delete))
 }

@@ -552,6 +552,55 @@ function snapshots(): array {}
 function snapshot_verify(string $snapshot): array {}
 
 /**
+ * Checks every octet of a snapshot, then reads its database into one of its own on a server, and drops that again. What a
+ * killed trial has left is dropped by the next one, or by snapshot_sweep().
+ *
+ * @param string $snapshot its number, or a template's name
+ * @param string $server the server's name in the registry, `control`, or empty for the first one of the snapshot's engine
+ * @return array<string, mixed> the snapshot, with `server`, `tables` and `rows`
+ * @throws InvalidException `snapshot_damaged`, `transfer_failed`, `bad_parameter`
+ * @throws NotFoundException `snapshot_not_found`, `server_not_found`
+ */
+function snapshot_trial(string $snapshot, string $server): array {}
+
+/**
+ * Makes a snapshot a template by a name, or takes its name away.
+ *
+ * @param string $snapshot its number, or the name that it has
+ * @param string $name small letters, digits, `.`, `-` and `_`; empty takes the name away
+ * @return array<string, mixed> the snapshot
+ * @throws InvalidException `bad_parameter`
+ * @throws NotFoundException `snapshot_not_found`
+ */
+function snapshot_name(string $snapshot, string $name): array {}
+
+/**
+ * Brings a template of the original VMoodle (`<key>_vmoodledata`, `<key>_sql`) onto the shelf, under its key. Its dump is tried
+ * on a server, as snapshot_trial() does, to know of which Moodle it is.
+ *
+ * @param string $key see snapshot_originals()
+ * @param string $server as for snapshot_trial()
+ * @return array<string, mixed> the snapshot
+ * @throws ConflictException `snapshot_unfit`
+ * @throws NotFoundException `snapshot_not_found`, `server_not_found`
+ */
+function snapshot_import(string $key, string $server): array {}
+
+/**
+ * The keys of the original's templates that lie in the control site's dataroot.
+ *
+ * @return list<string>
+ */
+function snapshot_originals(): array {}
+
+/**
+ * Removes what killed runs have left: databases of trials, snapshots and files that nobody finished or holds.
+ *
+ * @return array{trials: int, files: int} how many went
+ */
+function snapshot_sweep(): array {}
+
+/**
  * Deletes a snapshot, and the files that no other one holds.
  *
  * @param string $snapshot its number, or a template's name

@@ -4,7 +4,7 @@
 //! read  -> token (text -> tokens) -> statement (what is assigned, what is skipped) -> value (literals)
 //! write -> literal
 //! ```
-// Nothing above uses it yet.
+// `missing` and `render` are for the tests at the boundary, and for whoever writes a site's settings by hand.
 #![cfg_attr(not(feature = "testing"), allow(dead_code, unreachable_pub))]
 
 mod statement;
@@ -69,6 +69,10 @@ impl fmt::Debug for Config {
 /// Fails with [`Kind::ConfigUnreadable`] where it is no PHP at all: what is PHP, but not plain, is told in
 /// [`Config::skipped`].
 pub fn read(bytes: &[u8], folder: &str) -> Result<Config> {
+    Ok(statement::run(&tokens_of(bytes)?, folder))
+}
+
+fn tokens_of(bytes: &[u8]) -> Result<Vec<token::Token>> {
     let unreadable = |what: String| {
         Error::new(Kind::ConfigUnreadable, what).hint("give a Moodle's `config.php`, in UTF-8, that `php -l` accepts")
     };
@@ -77,8 +81,13 @@ pub fn read(bytes: &[u8], folder: &str) -> Result<Config> {
         unreadable(format!("line {line} is not UTF-8"))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let tokens = token::tokens(text).map_err(|wrong| unreadable(wrong.to_string()))?;
-    Ok(statement::run(&tokens, folder))
+    token::tokens(text).map_err(|wrong| unreadable(wrong.to_string()))
+}
+
+/// Reads the plain assignments of variables (`$name = 'text';`) of a PHP file that holds nothing else of interest; what is
+/// not plain is passed over. Fails as [`read`] does.
+pub fn variables(bytes: &[u8]) -> Result<Map<String, Value>> {
+    Ok(statement::variables(&tokens_of(bytes)?))
 }
 
 /// Reads what a PHP file assigns to one variable, `$name = ...;`, as data: a file that `var_export` has written.

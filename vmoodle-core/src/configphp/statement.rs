@@ -42,6 +42,22 @@ pub(super) fn run(tokens: &[Token], folder: &str) -> Config {
     Config { settings: settings.into_iter().map(|(name, value)| (name, value.into_json())).collect(), skipped }
 }
 
+/// The variables other than `$CFG` that are assigned plainly.
+pub(super) fn variables(tokens: &[Token]) -> serde_json::Map<String, serde_json::Value> {
+    let mut reader = Reader { tokens, at: 0 };
+    let mut values = serde_json::Map::new();
+    while let Some(kind) = reader.next() {
+        let Kind::Variable(name) = kind else { continue };
+        if reader.sign("=")
+            && let Some(value) = reader.expression(&Scope { settings: &[], folder: "" }, 0)
+            && reader.sign(";")
+        {
+            values.insert(name.clone(), value.into_json());
+        }
+    }
+    values
+}
+
 /// What every `config.php` has around its settings, and what leads to Moodle's own `setup.php`.
 fn housekeeping(reader: &mut Reader<'_>, settings: &[(String, Known)], folder: &str) -> bool {
     if reader.name("unset") {

@@ -3,10 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{Console, map};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::ident::Prefix;
 use crate::lifecycle::build::shelf_of;
+use crate::lifecycle::{import, trial};
 use crate::nodes;
 use crate::snapshot::manifest::Manifest;
+use crate::tenant::Engine;
 
 impl Console {
     /// Reads a file of nodes (the original's CSV, or JSON) and checks it whole; gives `nodes`, as `create_tenant` takes
@@ -31,6 +34,55 @@ impl Console {
     /// Checks every octet of a snapshot; gives it. Fails with `snapshot_damaged`.
     pub fn snapshot_verify(&self, snapshot: &str) -> Result<Map<String, Value>> {
         Ok(shown(&shelf_of(&self.control).verify(snapshot)?))
+    }
+
+    /// Checks every octet of a snapshot, then reads its database into one of its own on a server, and drops that again;
+    /// gives the snapshot with `server`, `tables` and `rows`. Without a server's name the first one of its engine is taken.
+    ///
+    /// Fails with `snapshot_damaged`, `server_not_found`, `transfer_failed`, or with what the server refuses.
+    pub fn snapshot_trial(&self, snapshot: &str, server: Option<&str>) -> Result<Map<String, Value>> {
+        let snapshots = shelf_of(&self.control);
+        let manifest = snapshots.verify(snapshot)?;
+        let (engine, prefix) = (Engine::parse_vdbtype(&manifest.facts.engine)?, Prefix::parse(&manifest.facts.prefix)?);
+        let file = snapshots.database_of(&manifest.id)?;
+        let keyring = self.keyring()?;
+        let dump = trial::Dump { file: &file, engine, prefix: &prefix };
+        let found = self.connect(async |db| Box::pin(trial::run(db, &self.control, &keyring, dump, server)).await)?;
+        if found.version.version.to_string() != manifest.facts.moodle.version {
+            let message = format!("the database of the snapshot `{}` is of another version than it says", manifest.id);
+            return Err(Error::new(Kind::SnapshotDamaged, message).hint("take another snapshot"));
+        }
+        let mut answer = shown(&manifest);
+        answer.extend(map(json!({ "server": found.server, "tables": found.tables, "rows": found.rows })));
+        Ok(answer)
+    }
+
+    /// Makes a snapshot a template by a name, or takes its name away (an empty text); gives it.
+    pub fn snapshot_name(&self, snapshot: &str, name: &str) -> Result<Map<String, Value>> {
+        Ok(shown(&shelf_of(&self.control).name(snapshot, Some(name).filter(|name| !name.is_empty()))?))
+    }
+
+    /// Brings a template of the original `VMoodle` onto the shelf, under its key; gives it. A trial on a server (see
+    /// [`Self::snapshot_trial`]) tells what its files do not.
+    pub fn snapshot_import(&self, key: &str, server: Option<&str>) -> Result<Map<String, Value>> {
+        let keyring = self.keyring()?;
+        let work =
+            async |db: &mut crate::db::Db| Box::pin(import::template(db, &self.control, &keyring, key, server)).await;
+        Ok(shown(&self.connect(work)?))
+    }
+
+    /// The keys of the original's templates, for [`Self::snapshot_import`].
+    pub fn snapshot_originals(&self) -> Vec<String> {
+        import::keys(&self.control)
+    }
+
+    /// Removes what killed runs have left: databases of trials, snapshots and files that nobody finished or holds; gives
+    /// how many `trials` and `files` went.
+    pub fn snapshot_sweep(&self) -> Result<Map<String, Value>> {
+        let keyring = self.keyring()?;
+        let trials = self.connect(async |db| trial::sweep(db, &self.control, &keyring).await)?;
+        let files = shelf_of(&self.control).sweep()?;
+        Ok(map(json!({ "trials": trials, "files": files })))
     }
 
     /// Deletes a snapshot, and the files that no other one holds; gives it as it was.

@@ -40,13 +40,23 @@ pub struct Copied {
 /// the source. Started by root, all belongs to the owner of the folder that the target is in; where that is root too, to
 /// the owner of the source. What the source deletes meanwhile is passed over, and what only the target holds is kept.
 pub fn copy_tree(source: &Path, target: &Path) -> Result<Copied> {
+    copy(source, target, true)
+}
+
+/// Copies a dataroot as [`copy_tree`] does, but never by hard links: every file is one of the target's own, so that the
+/// folder can be given away, or edited, without the source noticing. Blocks may still be cloned where the disk can.
+pub fn copy_tree_apart(source: &Path, target: &Path) -> Result<Copied> {
+    copy(source, target, false)
+}
+
+fn copy(source: &Path, target: &Path, links: bool) -> Result<Copied> {
     let meta = fs::metadata(source).map_err(failed("read", source))?;
     stand_apart(source, target)?;
     let mut owner = Owner::of(parent(target)?)?;
     if owner.gives && owner.uid == 0 {
         (owner.uid, owner.gid) = (meta.uid(), meta.gid());
     }
-    let mut run = Run { owner, clones: true, links: true, done: Copied::default() };
+    let mut run = Run { owner, clones: true, links, done: Copied::default() };
     run.folder(source, target, Path::new(""), &meta)?;
     // The journal will say that the copy is there, so it must outlive the machine.
     let synced = File::open(target).and_then(|folder| rustix::fs::syncfs(folder).map_err(io::Error::from));

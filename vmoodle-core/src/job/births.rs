@@ -11,8 +11,9 @@ use crate::control::ControlSite;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
-use crate::lifecycle::wish::{Answer, WISH, flag, grant};
-use crate::operation::contract::{Operation, Work};
+use crate::lifecycle::wish::{Answer, WISH, flag};
+use crate::lifecycle::{adopt, wish};
+use crate::operation::contract::{Births, Operation, Work};
 use crate::registry::Session;
 use crate::secret::Keyring;
 
@@ -21,13 +22,14 @@ pub(super) async fn submit(
     db: &mut Db,
     control: &ControlSite,
     keyring: &Keyring,
+    operation: &'static dyn Operation,
     asked: &Request<'_>,
     parameters: &Map<String, Value>,
     options: &Map<String, Value>,
 ) -> Result<i64> {
     let mut session = Session::open(db, control, keyring).await?;
     session.require_current()?;
-    let answers = answers(&mut session, control, keyring, asked, parameters).await?;
+    let answers = answers(&mut session, control, keyring, operation.births(), asked, parameters).await?;
     let mut items = Vec::with_capacity(answers.len());
     for answer in answers {
         match answer {
@@ -71,7 +73,7 @@ pub(super) async fn plan(
     let mut session = Session::open(db, control, keyring).await?;
     session.require_current()?;
     let mut plans = Vec::new();
-    for answer in answers(&mut session, control, keyring, asked, parameters).await? {
+    for answer in answers(&mut session, control, keyring, operation.births(), asked, parameters).await? {
         plans.push(match answer {
             Answer::Granted(granted) => {
                 let (tenant, parameters) = (&granted.tenant, &granted.parameters);
@@ -98,6 +100,7 @@ async fn answers(
     session: &mut Session<'_>,
     control: &ControlSite,
     keyring: &Keyring,
+    births: Births,
     asked: &Request<'_>,
     parameters: &Map<String, Value>,
 ) -> Result<Vec<Answer>> {
@@ -108,7 +111,10 @@ async fn answers(
     let nodes = nodes.filter(|nodes| !nodes.is_empty()).ok_or_else(|| {
         Error::new(Kind::BadParameter, "`nodes` must be a list of maps, one for each tenant, and none is there")
     })?;
-    let answers = grant(session, control, keyring, nodes, &common(parameters)).await?;
+    let answers = match births {
+        Births::Built => wish::grant(session, control, keyring, nodes, &common(parameters)).await?,
+        Births::Adopted => adopt::grant(session, control, keyring, nodes, parameters).await?,
+    };
     let bad = answers.iter().filter(|answer| matches!(answer, Answer::Refused(..))).count();
     if bad == 0 || !flag(parameters, "all_or_nothing") {
         return Ok(answers);

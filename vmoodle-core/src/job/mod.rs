@@ -84,7 +84,7 @@ pub(crate) async fn submit(
         return Err(refused("the operation is dangerous and not confirmed").hint("give the option `confirm`"));
     }
     if operation.meta().makes {
-        return births::submit(db, control, keyring, asked, &parameters, options).await;
+        return births::submit(db, control, keyring, operation, asked, &parameters, options).await;
     }
     let tenants = chosen(db, asked.targets).await?;
     let items: Vec<_> = tenants.iter().map(|tenant| journal::NewItem::of(tenant, &parameters)).collect();
@@ -126,7 +126,10 @@ pub(crate) async fn again(db: &mut Db, id: i64, undo: bool) -> Result<i64> {
             let text = |column| item.text(column).map(str::to_owned);
             Some(journal::NewItem {
                 parameters: text("parameters").unwrap_or_default(),
-                image: text("beforeimage").or_else(|| Some("[]".to_owned())).filter(|_| keep_image),
+                // What has begun goes on with its own image: the numbers in it name what is done already.
+                image: text("beforeimage")
+                    .filter(|_| keep_image || item.int("steps").is_some_and(|steps| steps > 0))
+                    .or_else(|| Some("[]".to_owned()).filter(|_| keep_image)),
                 // What an item has done already is not done again.
                 memory: text("memory").filter(|_| !undo),
                 ..journal::NewItem::of(tenant, &Map::new())

@@ -13,10 +13,10 @@ use crate::db::transfer::{self, Door};
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::host::SiteAddress;
-use crate::moodle::identity::{self, Admin, Identity, Mail, Peers};
+use crate::moodle::identity::{self, Admin, Identity, LtiKeys, Mail, Peers};
 use crate::moodle::site::Names;
 use crate::moodle::users::AdminChange;
-use crate::moodle::{code, config, version};
+use crate::moodle::{code, config, rsa_key, version};
 use crate::secret::{Keyring, Secret, Stored};
 use crate::snapshot::shelf::Shelf;
 use crate::steps::blocking;
@@ -67,13 +67,17 @@ fn refuse_unfit(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
         Source::Snapshot(name) => {
             let manifest = shelf(ground).open(name)?;
             require_engine(ground.tenant, &manifest.facts.engine)?;
+            require_prefix(ground.tenant, &manifest.facts.prefix)?;
             match code::Code::read(ground.control.dirroot.as_ref()) {
                 Ok(code) => crate::snapshot::shelf::require_fits(&manifest, &code),
                 Err(_) if ground.control.dirroot.is_empty() => Ok(()),
                 Err(error) => Err(error),
             }
         }
-        Source::Tenant(tenant) => require_engine(ground.tenant, tenant.database.engine.word()),
+        Source::Tenant(source) => {
+            require_engine(ground.tenant, source.database.engine.word())?;
+            require_prefix(ground.tenant, source.prefix.as_str())
+        }
     }
 }
 
@@ -85,6 +89,15 @@ pub(crate) fn require_engine(tenant: &Tenant, word: &str) -> Result<()> {
     let own = tenant.database.engine.word();
     Err(Error::new(Kind::BadParameter, format!("a database of `{word}` cannot become one of `{own}`"))
         .hint("choose a server of the same engine with `server`, or a fresh site"))
+}
+
+/// Tables keep their names on the way.
+fn require_prefix(tenant: &Tenant, theirs: &str) -> Result<()> {
+    if tenant.prefix.as_str() == theirs {
+        return Ok(());
+    }
+    let message = format!("the source's tables begin with `{theirs}`, the tenant's with `{}`", tenant.prefix);
+    Err(Error::new(Kind::BadParameter, message).hint(format!("say `vdbprefix` = `{theirs}`, or leave it out")))
 }
 
 /// The account, the empty database and the empty dataroot: from here on they are the tenant's own.
@@ -140,11 +153,13 @@ async fn fill(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
 
 /// Drops the tenant's database and makes it again, for its account.
 pub(crate) async fn empty(db: &mut Db, tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<()> {
+    // All that could be refused comes before anything is dropped.
+    let account = server::own_account(tenant, control)?;
     let admin = server::admin_of(db, tenant, control, keyring).await?;
     let database = &tenant.database.database;
     admin.drop_database(database).await?;
     admin.create_database(database).await?;
-    match server::own_account(tenant, control)? {
+    match account {
         Some(account) => admin.grant(database, &account).await,
         None => Ok(()),
     }
@@ -218,7 +233,9 @@ async fn name(
         let fresh = identity::fresh_identifier(&tenant.address)?;
         ground.steps.remember("siteidentifier", json!(fresh)).await?;
     }
-    let (wanted, told) = identity_of(ground, parameters, source, previous)?;
+    let (mut wanted, told) = identity_of(ground, parameters, source, previous)?;
+    // An installer has made its own, and a spare has got them when it was built.
+    let is_copy = !matches!(source, Source::Fresh) && !flag(parameters, "claimed");
     let Ground { control, keyring, steps, .. } = ground;
     let mut warnings = Vec::new();
     steps
@@ -226,6 +243,9 @@ async fn name(
             let mut site = Db::open_tenant(tenant, &control.settings, keyring).await?;
             let done = async {
                 version::read(&mut site, crate::registry::farm::now()).await?;
+                if is_copy {
+                    wanted.lti_keys = lti_keys(&mut site).await?;
+                }
                 let report = identity::reset(&mut site, tenant.dataroot.as_ref(), &wanted).await?;
                 settings(&mut site, parameters).await?;
                 Ok::<_, Error>(report)
@@ -247,6 +267,15 @@ async fn name(
         steps.tell(password);
     }
     Ok(())
+}
+
+/// New keys for a copy that has some: with its source's it could sign in the source's name.
+pub(crate) async fn lti_keys(site: &mut Db) -> Result<LtiKeys> {
+    if !identity::has_lti_keys(site).await? {
+        return Ok(LtiKeys::Keep);
+    }
+    let keys = blocking(|| Ok((rsa_key::generate()?, rsa_key::generate()?))).await?;
+    Ok(LtiKeys::Replace { platform: keys.0, tool: keys.1 })
 }
 
 /// The settings that were given for the site's own tables. Its caches are empty at this moment.

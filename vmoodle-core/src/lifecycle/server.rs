@@ -65,6 +65,13 @@ pub(crate) async fn admin_of(
     admin(db, &name, control, keyring).await
 }
 
+/// The account that vmoodle made for the tenant, by its name: it ends with the tenant's number (see `wish`). One that
+/// was given, or that a site came with, may serve others too.
+pub(crate) fn made_account(tenant: &Tenant, control: &ControlSite) -> Option<AccountName> {
+    let end = format!("_{}", tenant.id);
+    own_account(tenant, control).ok().flatten().filter(|account| account.as_str().ends_with(&end))
+}
+
 /// The account of a tenant that is its own; `None` where it is the farm's, or the control site's.
 pub(crate) fn own_account(tenant: &Tenant, control: &ControlSite) -> Result<Option<AccountName>> {
     if control.settings.account.is_some() {

@@ -149,7 +149,8 @@ async fn settle(site: &mut Db, dataroot: &Path, own: &SiteAddress, from: Option<
         rows.commit().await?;
         return caches::purge(dataroot, caches::CACHES);
     }
-    let identity = Identity { rewrite_from: from, ..Identity::at(own.clone()) };
+    let lti_keys = build::lti_keys(site).await?;
+    let identity = Identity { rewrite_from: from, lti_keys, ..Identity::at(own.clone()) };
     identity::reset(site, dataroot, &identity).await.map(drop)
 }
 

@@ -59,8 +59,8 @@ pub(crate) async fn leave(ground: &mut Ground<'_>, folder: &Path) -> Result<()> 
                 if !to.is_dir() {
                     files::make_folder(&to)?;
                 }
-                // Copies, not links: the folder will go to another machine, and must not hold on to this one's contents.
-                files::copy_tree(&from, &to).map(drop)
+                // The folder may go anywhere, and its new owner may do anything to it.
+                files::copy_tree_apart(&from, &to).map(drop)
             })
             .await
         })

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{Ground, server};
+use super::{Ground, server, wish};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::files;
@@ -27,7 +27,8 @@ pub(crate) async fn discard(ground: &mut Ground<'_>, from: State, days: i64) -> 
     steps.step("files", async || blocking(move || files::move_aside(&dataroot, &label).map(drop)).await).await?;
     steps
         .step("account", async || {
-            let Some(account) = server::own_account(tenant, control)? else { return Ok(()) };
+            // A name that vmoodle would not give came with the site; what it may is its owner's business.
+            let Some(account) = server::own_account(tenant, control).ok().flatten() else { return Ok(()) };
             server::admin_of(db, tenant, control, keyring).await?.revoke(&tenant.database.database, &account).await
         })
         .await?;
@@ -63,7 +64,7 @@ pub(crate) async fn bring_back(ground: &mut Ground<'_>, to: State) -> Result<()>
     }
     steps
         .step("account", async || {
-            let Some(account) = server::own_account(tenant, control)? else { return Ok(()) };
+            let Some(account) = server::own_account(tenant, control).ok().flatten() else { return Ok(()) };
             server::admin_of(db, tenant, control, keyring).await?.grant(&tenant.database.database, &account).await
         })
         .await?;
@@ -81,12 +82,14 @@ pub(crate) async fn bring_back(ground: &mut Ground<'_>, to: State) -> Result<()>
 /// Removes a tenant for good: database, account, files, row. For what lies in the trash, and for what was never finished.
 pub(crate) async fn remove(ground: &mut Ground<'_>) -> Result<()> {
     let moved = moved(ground).await?;
+    let was_adopted = wish::was_adopted(ground.db, ground.tenant).await?;
     let Ground { control, keyring, db, tenant, steps } = ground;
     steps
         .step("database", async || {
             let admin = server::admin_of(db, tenant, control, keyring).await?;
             admin.drop_database(&tenant.database.database).await?;
-            match server::own_account(tenant, control)? {
+            let made = server::made_account(tenant, control);
+            match made.filter(|_| !was_adopted) {
                 Some(account) => admin.drop_account(&account).await,
                 None => Ok(()),
             }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::server;
+use super::{build, server};
 use crate::control::ControlSite;
 use crate::db::Row;
 use crate::error::{Error, Kind, Result};
@@ -103,6 +103,11 @@ async fn one(
         if found.state != State::Creating {
             return Ok(Answer::Exists(wwwroot));
         }
+        // What is half adopted is somebody's site: it is never built over.
+        if maker_of(session.db(), &found).await?.as_deref() == Some(super::adopt::OPERATION) {
+            return Err(Error::new(Kind::StateRefused, "a site of that address is being adopted")
+                .hint("wait until its job has ended, or undo the job"));
+        }
         return Ok(Answer::Granted(Box::new(Granted { tenant: found, parameters: wish, again: true })));
     }
     let spare = flag(&wish, "spare");
@@ -138,6 +143,11 @@ async fn reserve(
     let given = |columns: &Map<String, Value>, name: &str| {
         columns.get(name).is_some_and(|value| !value.is_null() && value != "")
     };
+    if !given(&columns, "vdbprefix")
+        && let Some(prefix) = prefix_of(session, control, parameters).await?
+    {
+        columns.insert("vdbprefix".into(), json!(prefix));
+    }
     if !given(&columns, "vdbhost") {
         let name = parameters.get("server").and_then(Value::as_str).unwrap_or(server::CONTROL).to_owned();
         let place = server::columns(session.db(), &name, control).await?;
@@ -185,11 +195,43 @@ async fn reserve(
     Ok(id)
 }
 
+/// The prefix of the source's tables; a source that is not there is told when it is built from.
+async fn prefix_of(
+    session: &mut Session<'_>,
+    control: &ControlSite,
+    parameters: &Map<String, Value>,
+) -> Result<Option<String>> {
+    let word = |name: &str| parameters.get(name).and_then(Value::as_str).filter(|word| !word.is_empty());
+    if let Some(template) = word("template") {
+        return Ok(build::shelf_of(control).open(template).ok().map(|manifest| manifest.facts.prefix));
+    }
+    let Some(source) = word("source") else { return Ok(None) };
+    let shape = crate::registry::Shape::read(session.db()).await?;
+    let found = tenants::find(session.db(), &shape, source).await.and_then(|row| row::tenant(&row));
+    Ok(found.ok().map(|tenant| tenant.prefix.as_str().to_owned()))
+}
+
 /// The first label of a host, fit for an identifier and short enough for an account's name with a number behind.
 fn label(address: &SiteAddress) -> String {
     let first = address.host().as_str().split('.').next().unwrap_or_default().to_ascii_lowercase();
     let word: String = first.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(20).collect();
     if word.starts_with(|c: char| c.is_ascii_lowercase()) { word } else { format!("t{word}") }
+}
+
+/// The operation of the last job over a tenant.
+pub(crate) async fn maker_of(db: &mut crate::db::Db, tenant: &Tenant) -> Result<Option<String>> {
+    let sql = "SELECT job.operation FROM {local_vmoodle_item} item JOIN {local_vmoodle_job} job ON job.id = item.jobid \
+               WHERE item.tenantid = ? ORDER BY item.id DESC LIMIT 1";
+    let row = db.fetch_one(sql, &[i64::from(tenant.id.0).into()]).await?;
+    Ok(row.and_then(|row| row.text("operation").map(str::to_owned)))
+}
+
+/// Whether a tenant was there before it was the farm's.
+pub(crate) async fn was_adopted(db: &mut crate::db::Db, tenant: &Tenant) -> Result<bool> {
+    let sql = "SELECT item.id FROM {local_vmoodle_item} item JOIN {local_vmoodle_job} job ON job.id = item.jobid \
+               WHERE item.tenantid = ? AND job.operation = ? LIMIT 1";
+    let params = [i64::from(tenant.id.0).into(), super::adopt::OPERATION.into()];
+    Ok(db.fetch_one(sql, &params).await?.is_some())
 }
 
 /// The tag of the spare sites of a template.

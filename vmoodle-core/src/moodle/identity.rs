@@ -160,6 +160,14 @@ pub async fn reset(db: &mut Db, dataroot: &Path, identity: &Identity) -> Result<
     Ok(report)
 }
 
+/// Whether the site signs LTI messages with keys of its own, as a platform or as a tool.
+pub async fn has_lti_keys(db: &mut Db) -> Result<bool> {
+    let sql = "SELECT COUNT(*) AS number FROM {config_plugins} WHERE (plugin = 'mod_lti' AND name = 'privatekey') \
+               OR (plugin = 'enrol_lti' AND name = 'lti_13_privatekey')";
+    let row = db.fetch_one(sql, &[]).await.map_err(no_moodle)?;
+    Ok(row.and_then(|row| row.int("number")).unwrap_or(0) > 0)
+}
+
 /// Everything but contents and files.
 async fn write(db: &mut Db, identity: &Identity, report: &mut Report) -> Result<()> {
     let now = now();

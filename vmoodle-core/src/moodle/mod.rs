@@ -29,6 +29,7 @@ pub mod peers;
 pub mod plugins;
 pub mod random;
 pub mod roles;
+pub mod rsa_key;
 pub mod serialized;
 pub mod session;
 pub mod setting;

@@ -97,6 +97,15 @@ impl Work<'_> {
     }
 }
 
+/// How the nodes of an operation that makes its tenants get their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Births {
+    /// For sites that are to be built: what is not said of them is chosen.
+    Built,
+    /// For sites that are there already.
+    Adopted,
+}
+
 /// One bulk verb.
 pub trait Operation: Sync {
     /// What it says of itself.
@@ -104,6 +113,11 @@ pub trait Operation: Sync {
     /// Looks at the parameters as a whole before they are written down, and seals what the journal may not show.
     fn prepare(&self, _parameters: &mut Map<String, Value>, _keyring: &Keyring) -> Result<()> {
         Ok(())
+    }
+
+    /// How its nodes get their rows, where it makes its tenants.
+    fn births(&self) -> Births {
+        Births::Built
     }
     /// The changes that a run would make; changes nothing.
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>>;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::contract::{Change, Meta, Operation, Work};
 use crate::error::{Error, Kind, Result};
 use crate::files;
-use crate::lifecycle::standalone;
+use crate::lifecycle::{require_whole, standalone};
 use crate::parameter::{Param, Type};
 use crate::steps::{Doing, blocking};
 
@@ -30,6 +30,7 @@ impl Operation for DevirtualiseTenant {
 
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(async move {
+            require_whole(work.tenant, "written out")?;
             let given = work.parameters.get("folder").and_then(Value::as_str).unwrap_or_default();
             let folder = standalone::folder_of(&work.control.dirroot, work.tenant, given)?;
             Ok(vec![Change { what: "folder".into(), before: Value::Null, after: json!(folder) }])

@@ -1,5 +1,6 @@
 //! The operations: one file each, and the one list of them.
 
+mod adopt_site;
 mod allow_sync;
 mod capability_sync;
 mod change_policy;
@@ -42,6 +43,7 @@ use contract::Operation;
 
 /// Every operation.
 pub static OPERATIONS: &[&dyn Operation] = &[
+    &adopt_site::AdoptSite,
     &allow_sync::AllowSync,
     &capability_sync::CapabilitySync,
     &clone_tenant::CloneTenant,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::contract::{Change, Meta, Operation, Work};
 use crate::error::{Error, Kind, Result};
 use crate::host::SiteAddress;
-use crate::lifecycle::rename;
+use crate::lifecycle::{rename, require_whole};
 use crate::parameter::{Param, Type};
 use crate::steps::Doing;
 
@@ -34,6 +34,7 @@ impl Operation for RenameTenant {
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(async move {
             let to = SiteAddress::parse(work.parameters.get("wwwroot").and_then(Value::as_str).unwrap_or_default())?;
+            require_whole(work.tenant, "renamed")?;
             let from = &work.tenant.address;
             if *from == to {
                 return Ok(Vec::new());

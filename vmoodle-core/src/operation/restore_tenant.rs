@@ -4,12 +4,11 @@ use serde_json::{Value, json};
 
 use super::contract::{Change, Meta, Operation, Work};
 use crate::error::{Error, Kind, Result};
-use crate::lifecycle::{build, snapshots};
+use crate::lifecycle::{build, require_whole, snapshots};
 use crate::parameter::{Param, Type};
 use crate::registry::farm::now;
 use crate::snapshot::shelf::new_id;
 use crate::steps::Doing;
-use crate::tenant::State;
 
 /// Puts a snapshot in a tenant’s place; what is there is put away first, by a snapshot of its own.
 pub(super) struct RestoreTenant;
@@ -51,10 +50,7 @@ impl Operation for RestoreTenant {
 
 /// A damaged, foreign or too new snapshot is refused here; all its files are verified before anything is touched.
 fn plan(work: &Work<'_>) -> Result<Vec<Change>> {
-    if matches!(work.tenant.state, State::Creating | State::Trashed | State::Broken) {
-        let message = format!("a tenant that is {} cannot be restored", work.tenant.state.word());
-        return Err(Error::new(Kind::StateRefused, message).of_tenant(work.tenant.address.to_string()));
-    }
+    require_whole(work.tenant, "restored")?;
     let wanted = work.parameters.get("snapshot").and_then(Value::as_str).unwrap_or_default();
     let manifest = build::shelf_of(work.control).open(wanted)?;
     snapshots::check(work.control, work.tenant, &manifest.id)?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::contract::{Change, Meta, Operation, Work};
 use crate::error::{Error, Kind, Result};
-use crate::lifecycle::{build, snapshots};
+use crate::lifecycle::{build, require_whole, snapshots};
 use crate::parameter::{Param, Type};
 use crate::registry::farm::now;
 use crate::snapshot::shelf::new_id;
@@ -31,6 +31,7 @@ impl Operation for SnapshotTenant {
 
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(async move {
+            require_whole(work.tenant, "put away")?;
             let id = new_id(work.tenant.address.host().as_str(), now());
             Ok(vec![Change { what: "snapshot".into(), before: Value::Null, after: json!(id) }])
         })

@@ -134,6 +134,13 @@ pub(crate) async fn tenant(
     Ok(checks)
 }
 
+/// Looks at a tenant's database and dataroot alone.
+pub(crate) async fn place(tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Vec<Check> {
+    let mut checks = database(tenant, control, keyring).await;
+    checks.push(dataroot_writable(tenant, control));
+    checks
+}
+
 fn address(values: &Map<String, Value>, base: &Row) -> Check {
     let text = values.get("vhostname").and_then(Value::as_str).or(base.text("vhostname")).unwrap_or_default();
     match SiteAddress::parse(text.trim()) {

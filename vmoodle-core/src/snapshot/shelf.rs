@@ -184,6 +184,15 @@ impl Shelf {
         fs::rename(&part, target).map_err(failed("put in place", target))
     }
 
+    /// Gives a snapshot another name, or none; a name that an older one has leads to the newest.
+    pub fn name(&self, word: &str, name: Option<&str>) -> Result<Manifest> {
+        require_name(name)?;
+        let mut manifest = self.open(word)?;
+        manifest.facts.name = name.map(str::to_owned);
+        write_manifest(&self.root.join(&manifest.id), &manifest)?;
+        Ok(manifest)
+    }
+
     /// Deletes a snapshot, and the files that no other one holds.
     pub fn delete(&self, word: &str) -> Result<()> {
         let manifest = self.open(word)?;
@@ -194,7 +203,11 @@ impl Shelf {
     /// Removes what no snapshot holds, and what nobody finished, once it is a day old; gives how many files went.
     pub fn sweep(&self) -> Result<u64> {
         let mut live = HashSet::new();
-        for folder in fs::read_dir(&self.root).map_err(failed("read", &self.root))?.flatten() {
+        let folders = match fs::read_dir(&self.root) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(0),
+            read => read.map_err(failed("read", &self.root))?,
+        };
+        for folder in folders.flatten() {
             let (path, name) = (folder.path(), folder.file_name().to_string_lossy().into_owned());
             if name == "objects" {
                 continue;
@@ -214,6 +227,23 @@ impl Shelf {
         }
         self.store.sweep(&live, YOUNG)
     }
+}
+
+fn require_name(name: Option<&str>) -> Result<()> {
+    if name.is_none_or(is_word) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::BadParameter, "a template's name has small letters, digits, `.`, `-` and `_`"))
+}
+
+/// Writes a manifest, whole or not at all.
+fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<()> {
+    let (path, part) = (folder.join("manifest.json"), folder.join(".manifest.part"));
+    let text = serde_json::to_vec_pretty(manifest)
+        .map_err(|e| Error::new(Kind::Internal, "a manifest is no JSON").because(e))?;
+    let written = fs::write(&part, text).and_then(|()| fs::File::open(&part)?.sync_all());
+    written.map_err(failed("write", &part))?;
+    fs::rename(&part, &path).map_err(failed("put in place", &path))
 }
 
 /// The folders between a dataroot and a file that are not there, the outermost first.
@@ -297,12 +327,7 @@ impl Draft {
 
     /// Makes it a snapshot.
     pub fn seal(self, facts: Facts) -> Result<Manifest> {
-        if facts.name.as_deref().is_some_and(|name| !is_word(name)) {
-            return Err(Error::new(
-                Kind::BadParameter,
-                "a template's name has small letters, digits, `.`, `-` and `_`",
-            ));
-        }
+        require_name(facts.name.as_deref())?;
         let part = |name: &str| {
             let path = self.folder.join(name);
             let octets = fs::metadata(&path).map_err(failed("read", &path))?.len();
@@ -312,11 +337,7 @@ impl Draft {
         let (database, list) = (part(DATABASE)?, part(LIST)?);
         let manifest =
             Manifest { format: FORMAT, id: self.id, facts, database, list, files: self.files, octets: self.octets };
-        let path = self.folder.join("manifest.json");
-        let text = serde_json::to_vec_pretty(&manifest)
-            .map_err(|e| Error::new(Kind::Internal, "a manifest is no JSON").because(e))?;
-        let written = fs::write(&path, text).and_then(|()| fs::File::open(&path)?.sync_all());
-        written.map_err(failed("write", &path))?;
+        write_manifest(&self.folder, &manifest)?;
         let sealed = self.shelf.root.join(&manifest.id);
         fs::rename(&self.folder, &sealed).map_err(failed("put in place", &sealed))?;
         let _ = fs::File::open(&self.shelf.root).and_then(|root| root.sync_all());

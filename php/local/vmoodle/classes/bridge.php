@@ -492,6 +492,57 @@ final class bridge {
     }
 
     /**
+     * Checks every octet of a snapshot and reads its database into one of its own, which is dropped again.
+     *
+     * @param string $snapshot its number, or a template's name
+     * @param string $server name of the database server; empty for the first that fits
+     * @return array the snapshot, with server, tables and rows
+     */
+    public static function snapshot_trial(string $snapshot, string $server = ''): array {
+        return self::call(static fn() => \Vmoodle\snapshot_trial($snapshot, $server));
+    }
+
+    /**
+     * Makes a snapshot a template, or takes its name away.
+     *
+     * @param string $snapshot its number, or the name that it has
+     * @param string $name empty takes the name away
+     * @return array the snapshot
+     */
+    public static function snapshot_name(string $snapshot, string $name): array {
+        return self::call(static fn() => \Vmoodle\snapshot_name($snapshot, $name));
+    }
+
+    /**
+     * Brings a template of the original VMoodle onto the shelf.
+     *
+     * @param string $key its key
+     * @param string $server name of the database server on which its dump is tried; empty for the first that fits
+     * @return array the snapshot
+     */
+    public static function snapshot_import(string $key, string $server = ''): array {
+        return self::call(static fn() => \Vmoodle\snapshot_import($key, $server));
+    }
+
+    /**
+     * The keys of the original's templates.
+     *
+     * @return string[] keys for snapshot_import()
+     */
+    public static function snapshot_originals(): array {
+        return self::call(static fn() => \Vmoodle\snapshot_originals());
+    }
+
+    /**
+     * Removes what killed runs have left on the shelf and on the servers.
+     *
+     * @return array trials and files: how many went
+     */
+    public static function snapshot_sweep(): array {
+        return self::call(static fn() => \Vmoodle\snapshot_sweep());
+    }
+
+    /**
      * Deletes a snapshot.
      *
      * @param string $snapshot its number, or a template's name

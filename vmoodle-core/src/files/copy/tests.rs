@@ -192,3 +192,14 @@ fn a_copy_into_its_own_source_and_one_of_nothing_are_refused() {
     let none = place.path().join("none");
     assert_eq!(copy_tree(&none, &place.path().join("copy")).unwrap_err().kind(), Kind::FilesFailed);
 }
+
+#[test]
+fn a_copy_apart_holds_no_inode_of_the_source() {
+    let (_place, source, target) = dataroot();
+    let done = copy_tree_apart(&source, &target).unwrap();
+    assert!(done.files > 0);
+    let inode = |root: &Path| fs::metadata(root.join(HASH)).unwrap().ino();
+    assert_ne!(inode(&source), inode(&target));
+    fs::write(target.join(HASH), "CONTENT").unwrap();
+    assert_eq!(fs::read_to_string(source.join(HASH)).unwrap(), "content");
+}

@@ -50,16 +50,24 @@ final class cli {
         'compare' => ['flag', false],
         'component' => ['text', null],
         'concurrency' => ['whole', null],
+        'config' => ['list', []],
+        'configdir' => ['text', null],
+        'confirm' => ['text', null],
         'create' => ['text', null],
         'csv' => ['flag', false],
         'daemon' => ['flag', false],
+        'days' => ['whole', null],
         'delete' => ['text', null],
         'differences' => ['flag', false],
+        'disable' => ['flag', false],
+        'enable' => ['flag', false],
         'export' => ['text', null],
         'filter' => ['text', null],
+        'folder' => ['text', null],
         'follow' => ['flag', false],
         'grace' => ['whole', null],
         'help' => ['flag', false],
+        'import' => ['text', null],
         'interval' => ['whole', null],
         'json' => ['flag', false],
         'limit' => ['whole', null],
@@ -75,6 +83,8 @@ final class cli {
         'password-stdin' => ['flag', false],
         'per-server' => ['whole', null],
         'plan' => ['flag', false],
+        'pool' => ['whole', null],
+        'purge' => ['flag', false],
         'refresh' => ['flag', false],
         'remove' => ['text', null],
         'remove-sheet' => ['text', null],
@@ -91,6 +101,7 @@ final class cli {
         'show' => ['text', null],
         'sizes' => ['flag', false],
         'skip-control' => ['flag', false],
+        'snapshot' => ['text', null],
         'source' => ['text', null],
         'spare' => ['flag', false],
         'state' => ['text', null],
@@ -99,6 +110,7 @@ final class cli {
         'template' => ['text', null],
         'tenant' => ['text', null],
         'time-limit' => ['whole', null],
+        'trial' => ['flag', false],
         'undo' => ['text', null],
         'update' => ['text', null],
         'verify' => ['text', null],
@@ -109,20 +121,30 @@ final class cli {
 
     /** @var array the options of each script, in the order of its help. */
     private const SCRIPTS = [
-        'compare' => ['what', 'targets', 'filter', 'differences', 'csv', 'json', 'help'],
-        'create' => ['nodes', 'set', 'template', 'source', 'server', 'spare', 'all-or-nothing', 'plan', 'concurrency', 'on-error',
-            'submit-only', 'json', 'help'],
-        'cron' => ['once', 'daemon', 'interval', 'targets', 'with-control', 'plan', 'concurrency', 'per-server', 'time-limit', 'grace',
+        'adopt' => ['config', 'configdir', 'nodes', 'set', 'password-stdin', 'disable', 'all-or-nothing', 'plan', 'concurrency',
+            'on-error', 'submit-only', 'json', 'help'],
+        'clone' => ['source', 'nodes', 'set', 'server', 'all-or-nothing', 'plan', 'concurrency', 'on-error', 'submit-only',
             'json', 'help'],
+        'compare' => ['what', 'targets', 'filter', 'differences', 'csv', 'json', 'help'],
+        'create' => ['nodes', 'set', 'template', 'source', 'server', 'spare', 'pool', 'all-or-nothing', 'plan', 'concurrency',
+            'on-error', 'submit-only', 'json', 'help'],
+        'cron' => ['once', 'daemon', 'interval', 'targets', 'with-control', 'plan', 'concurrency', 'per-server', 'time-limit',
+            'grace', 'json', 'help'],
+        'destroy' => ['targets', 'confirm', 'days', 'purge', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only', 'json',
+            'help'],
+        'devirtualise' => ['targets', 'folder', 'plan', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
         'job' => ['list', 'operation', 'state', 'limit', 'show', 'run', 'cancel', 'retry', 'undo', 'daemon', 'interval', 'json',
             'help'],
         'key' => ['create', 'renew', 'json', 'help'],
         'publish' => ['follow', 'interval', 'no-components', 'json', 'help'],
-        'roles' => ['compare', 'targets', 'role', 'component', 'differences', 'csv', 'concurrency', 'sheets', 'save', 'tenant', 'import',
-            'export', 'remove-sheet', 'json', 'help'],
-        'run' => ['operations', 'operation', 'set', 'set-stdin', 'targets', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only',
-            'json', 'help'],
-        'snapshot' => ['list', 'targets', 'name', 'verify', 'delete', 'concurrency', 'submit-only', 'json', 'help'],
+        'restore' => ['tenant', 'snapshot', 'plan', 'yes', 'submit-only', 'json', 'help'],
+        'retire' => ['targets', 'disable', 'enable', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
+        'roles' => ['compare', 'targets', 'role', 'component', 'differences', 'csv', 'concurrency', 'sheets', 'save', 'tenant',
+            'import', 'export', 'remove-sheet', 'json', 'help'],
+        'run' => ['operations', 'operation', 'set', 'set-stdin', 'targets', 'plan', 'yes', 'concurrency', 'on-error',
+            'submit-only', 'json', 'help'],
+        'snapshot' => ['list', 'targets', 'name', 'snapshot', 'verify', 'trial', 'server', 'delete', 'import', 'concurrency',
+            'submit-only', 'json', 'help'],
         'status' => ['targets', 'refresh', 'sizes', 'json', 'help'],
         'tenants' => ['list', 'targets', 'state', 'search', 'limit', 'offset', 'add', 'update', 'set', 'password-stdin', 'remove',
             'check', 'aliases', 'alias-add', 'tenant', 'alias-remove', 'json', 'help'],
@@ -178,11 +200,11 @@ final class cli {
     /**
      * The value of an option.
      *
-     * @param string $name an option of this script
-     * @return mixed bool, ?string, ?int or list of strings, by the option's kind
+     * @param string $name an option
+     * @return mixed bool, ?string, ?int or list of strings, by the option's kind; its default where the script has none such
      */
     public function option(string $name) {
-        return $this->options[$name];
+        return $this->options[$name] ?? self::OPTIONS[$name][1];
     }
 
     /**
@@ -227,7 +249,7 @@ final class cli {
      * @return string|null null when none was given
      */
     public function password(): ?string {
-        if ($this->options['password-stdin']) {
+        if ($this->option('password-stdin')) {
             return rtrim((string)fgets(STDIN), "\r\n");
         }
         $password = getenv('VMOODLE_DBPASS');
@@ -336,7 +358,7 @@ final class cli {
             throw new \moodle_exception('cliunknown', 'local_vmoodle', '', $argument);
         }
         $kind = self::OPTIONS[$name][0];
-        if (($kind === 'flag') !== ($value === null) && $name !== 'check') {
+        if (($kind === 'flag') !== ($value === null) && !in_array($name, ['check', 'import', 'name'], true)) {
             throw new \moodle_exception('clibadvalue', 'local_vmoodle', '', $argument);
         }
         if ($kind === 'whole') {

@@ -19,7 +19,7 @@ namespace local_vmoodle\local;
 use local_vmoodle\bridge;
 
 /**
- * Makes tenants from the command line: the script cli/create.php.
+ * Makes tenants from the command line: the scripts cli/create.php and cli/clone.php.
  *
  * @package    local_vmoodle
  * @copyright  2026 The vmoodle authors
@@ -27,32 +27,91 @@ use local_vmoodle\bridge;
  */
 final class create_commands {
     /**
-     * Makes the tenants of a file, or one that --set describes.
+     * Makes the tenants of a file, or one that --set describes; with --pool, fills the pool of spares.
      *
      * @param cli $cli its options
      * @return int exit code, PARTLY where a line of the file is wrong or a tenant failed
      */
     public static function main(cli $cli): int {
-        [$nodes, $faults] = self::wanted($cli);
-        foreach ($faults as $fault) {
-            self::complain($cli, $fault);
+        if ($cli->option('pool') === null) {
+            return self::make($cli, 'create_tenant', self::common($cli, ['template', 'source', 'server']));
         }
+        $template = (string)$cli->option('template');
+        if ($template === '') {
+            throw new \moodle_exception('clineeds', 'local_vmoodle', '', 'template');
+        }
+        spare_pool::keep($template, $cli->option('pool'));
+        $nodes = spare_pool::missing($template, $cli->option('pool'));
+        if (!$nodes) {
+            $cli->result(['job' => null], static fn() => cli::line(get_string('clipoolfull', 'local_vmoodle', $template)));
+            return cli::DONE;
+        }
+        $parameters = ['nodes' => $nodes, 'spare' => true] + self::common($cli, ['template', 'server']);
+        return self::perform($cli, 'create_tenant', $parameters);
+    }
+
+    /**
+     * Makes copies of a tenant: the script cli/clone.php.
+     *
+     * @param cli $cli its options
+     * @return int exit code, PARTLY where a line of the file is wrong or a tenant failed
+     */
+    public static function copy(cli $cli): int {
+        if ((string)$cli->option('source') === '') {
+            throw new \moodle_exception('clineeds', 'local_vmoodle', '', 'source');
+        }
+        return self::make($cli, 'clone_tenant', self::common($cli, ['source', 'server']));
+    }
+
+    /**
+     * Makes what a file of nodes or --set describes.
+     *
+     * @param cli $cli its options
+     * @param string $operation the operation
+     * @param array $common what is meant for every node
+     * @return int exit code
+     */
+    private static function make(cli $cli, string $operation, array $common): int {
+        [$nodes, $faults] = self::wanted($cli);
+        self::complain_all($cli, $faults);
         if (!$nodes || ($faults && $cli->option('all-or-nothing'))) {
             throw new \moodle_exception('clinothingmade', 'local_vmoodle', '', count($faults));
         }
-        $parameters = ['nodes' => $nodes, 'all_or_nothing' => $cli->option('all-or-nothing')];
-        foreach (['template', 'source', 'server'] as $name) {
-            if ((string)$cli->option($name) !== '') {
-                $parameters[$name] = $cli->option($name);
-            }
-        }
+        $parameters = ['nodes' => $nodes, 'all_or_nothing' => $cli->option('all-or-nothing')] + $common;
         if ($cli->option('spare')) {
             $parameters['spare'] = true;
         }
-        $code = $cli->option('plan')
-            ? job_commands::plan($cli, bridge::plan('create_tenant', $parameters, []))
-            : job_commands::submit($cli, 'create_tenant', $parameters, []);
+        $code = self::perform($cli, $operation, $parameters);
         return $faults && $code === cli::DONE ? cli::PARTLY : $code;
+    }
+
+    /**
+     * Plans, or submits and runs.
+     *
+     * @param cli $cli option plan, and those of job_commands::submit()
+     * @param string $operation the operation
+     * @param array $parameters its parameters
+     * @return int exit code
+     */
+    private static function perform(cli $cli, string $operation, array $parameters): int {
+        return $cli->option('plan')
+            ? job_commands::plan($cli, bridge::plan($operation, $parameters, []))
+            : job_commands::submit($cli, $operation, $parameters, []);
+    }
+
+    /**
+     * The options that are parameters for every node.
+     *
+     * @param cli $cli its options
+     * @param string[] $names the options
+     * @return array value by name, of those that were given
+     */
+    private static function common(cli $cli, array $names): array {
+        $values = [];
+        foreach ($names as $name) {
+            $values[$name] = (string)$cli->option($name);
+        }
+        return array_filter($values, 'strlen');
     }
 
     /**
@@ -62,20 +121,43 @@ final class create_commands {
      * @return array nodes, faults
      */
     private static function wanted(cli $cli): array {
-        $file = (string)$cli->option('nodes');
-        if ($file === '') {
-            $node = $cli->assignments();
-            if (!$node) {
-                throw new \moodle_exception('clinonodes', 'local_vmoodle');
-            }
-            return [[$node], []];
+        $given = $cli->assignments();
+        if ((string)$cli->option('nodes') !== '') {
+            return self::nodes($cli, $given);
         }
+        if (!$given) {
+            throw new \moodle_exception('clinonodes', 'local_vmoodle');
+        }
+        return [[$given], []];
+    }
+
+    /**
+     * The nodes of a file, and what is wrong in it.
+     *
+     * @param cli $cli option nodes
+     * @param array $defaults columns of the registry where a line says nothing
+     * @return array nodes, faults
+     */
+    public static function nodes(cli $cli, array $defaults): array {
+        $file = (string)$cli->option('nodes');
         $contents = $file === '-' ? stream_get_contents(STDIN) : @file_get_contents($file);
         if ($contents === false) {
             throw new \moodle_exception('clinofile', 'local_vmoodle', '', $file);
         }
-        $read = bridge::nodes($contents, $cli->assignments());
+        $read = bridge::nodes($contents, $defaults);
         return [$read['nodes'], $read['faults']];
+    }
+
+    /**
+     * Says all that is wrong in a file of nodes.
+     *
+     * @param cli $cli option json
+     * @param array $faults list of line, column, message
+     */
+    public static function complain_all(cli $cli, array $faults): void {
+        foreach ($faults as $fault) {
+            self::complain($cli, $fault);
+        }
     }
 
     /**

@@ -66,21 +66,35 @@ final class job_commands {
      * @param string $operation its name
      * @param array $parameters its parameters
      * @param string[] $targets selectors
+     * @param bool $confirmed whether it is confirmed without --yes
+     * @param callable|null $after hears the number of the job once it has run without a failure, where people read along
      * @return int exit code
      */
-    public static function submit(cli $cli, string $operation, array $parameters, array $targets): int {
+    public static function submit(
+        cli $cli,
+        string $operation,
+        array $parameters,
+        array $targets,
+        bool $confirmed = false,
+        ?callable $after = null
+    ): int {
         $options = array_filter(['concurrency' => $cli->option('concurrency')]);
         $onerror = $cli->option('on-error');
         if ($onerror !== null) {
             $options['on_error'] = ctype_digit($onerror) ? (int)$onerror : $onerror;
         }
-        $job = bridge::job_submit($operation, $parameters, $targets, $options + ['confirm' => $cli->option('yes')]);
+        $options['confirm'] = $confirmed || $cli->option('yes');
+        $job = bridge::job_submit($operation, $parameters, $targets, $options);
         if ($cli->option('submit-only')) {
             run_job::queue($job);
             $cli->result(['job' => $job], static fn() => cli::line(get_string('clisubmitted', 'local_vmoodle', $job)));
             return cli::DONE;
         }
-        return self::finish($cli, $job);
+        $code = self::finish($cli, $job);
+        if ($after !== null && $code === cli::DONE && !$cli->option('json')) {
+            $after($job);
+        }
+        return $code;
     }
 
     /**

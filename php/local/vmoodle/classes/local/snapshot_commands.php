@@ -37,8 +37,14 @@ final class snapshot_commands {
      */
     public static function main(cli $cli): int {
         if ($cli->option('verify') !== null) {
-            $snapshot = bridge::snapshot_verify($cli->option('verify'));
-            return self::say($cli, 'snapshotsound', $snapshot);
+            return self::verify($cli);
+        }
+        if ($cli->option('import') !== null) {
+            return self::import($cli);
+        }
+        if ((string)$cli->option('snapshot') !== '' && $cli->option('name') !== null) {
+            $snapshot = bridge::snapshot_name($cli->option('snapshot'), $cli->option('name'));
+            return self::say($cli, 'snapshotnamed', $snapshot);
         }
         if ($cli->option('delete') !== null) {
             $snapshot = bridge::snapshot_delete($cli->option('delete'));
@@ -50,6 +56,35 @@ final class snapshot_commands {
         }
         $name = (string)$cli->option('name');
         return job_commands::submit($cli, 'snapshot_tenant', $name === '' ? [] : ['name' => $name], $targets);
+    }
+
+    /**
+     * Checks a snapshot; with --trial its database is read in, too.
+     *
+     * @param cli $cli options verify, trial, server
+     * @return int exit code
+     */
+    private static function verify(cli $cli): int {
+        if (!$cli->option('trial')) {
+            return self::say($cli, 'snapshotsound', bridge::snapshot_verify($cli->option('verify')));
+        }
+        $snapshot = bridge::snapshot_trial($cli->option('verify'), (string)$cli->option('server'));
+        $cli->result($snapshot, static fn() => cli::line(get_string('snapshottried', 'local_vmoodle', $snapshot)));
+        return cli::DONE;
+    }
+
+    /**
+     * Brings a template of the original in, or lists those that are there.
+     *
+     * @param cli $cli options import, server
+     * @return int exit code
+     */
+    private static function import(cli $cli): int {
+        if ($cli->option('import') === '') {
+            $cli->result(bridge::snapshot_originals(), static fn(array $keys) => array_map([cli::class, 'line'], $keys));
+            return cli::DONE;
+        }
+        return self::say($cli, 'snapshotimported', bridge::snapshot_import($cli->option('import'), (string)$cli->option('server')));
     }
 
     /**
