@@ -5,15 +5,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::server;
+use super::{build, server};
 use crate::control::ControlSite;
-use crate::db::Row;
+use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
 use crate::host::{SiteAddress, escape};
 use crate::parameter::{Param, Type, check};
 use crate::registry::{Session, row, tenants};
 use crate::secret::{Keyring, Secret};
-use crate::tenant::{State, Tenant};
+use crate::tenant::{Engine, State, Tenant};
 
 const fn text(name: &'static str) -> Param {
     Param { name, kind: Type::Text, required: false, default: None }
@@ -139,7 +139,7 @@ async fn reserve(
         columns.get(name).is_some_and(|value| !value.is_null() && value != "")
     };
     if !given(&columns, "vdbhost") {
-        let name = parameters.get("server").and_then(Value::as_str).unwrap_or(server::CONTROL).to_owned();
+        let name = server_for(session.db(), control, &columns, parameters).await?;
         let place = server::columns(session.db(), &name, control).await?;
         columns.extend(place.into_iter().filter(|(_, value)| !value.is_null()));
     }
@@ -183,6 +183,35 @@ async fn reserve(
         session.tenant_update(&format!("#{id}"), &names).await?;
     }
     Ok(id)
+}
+
+/// The server of a database that is to be made: the one that is asked for, else one of the type that is asked for, else
+/// where its source is, or one of its source's type.
+async fn server_for(
+    db: &mut Db,
+    control: &ControlSite,
+    columns: &Map<String, Value>,
+    parameters: &Map<String, Value>,
+) -> Result<String> {
+    let word = |value: Option<&Value>| value.and_then(Value::as_str).filter(|word| !word.is_empty()).map(str::to_owned);
+    if let Some(name) = word(parameters.get("server")) {
+        return Ok(name);
+    }
+    if let Some(kind) = word(columns.get("vdbtype")) {
+        return server::of_engine(db, Engine::parse_vdbtype(&kind)?, control).await;
+    }
+    match Source::read(db, parameters).await? {
+        Source::Fresh => Ok(server::CONTROL.to_owned()),
+        Source::Tenant(tenant) => match server::name_of(db, &tenant, control).await {
+            Ok(name) => Ok(name),
+            // Nobody may make databases beside it: its contents can be written out and read in elsewhere.
+            Err(_) => server::of_engine(db, tenant.database.engine, control).await,
+        },
+        Source::Snapshot(name) => {
+            let facts = build::shelf_of(control).open(&name)?.facts;
+            server::of_engine(db, Engine::parse_vdbtype(&facts.engine)?, control).await
+        }
+    }
 }
 
 /// The first label of a host, fit for an identifier and short enough for an account's name with a number behind.
@@ -232,7 +261,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// Reads it from an item's parameters.
-    pub(crate) async fn read(db: &mut crate::db::Db, parameters: &Map<String, Value>) -> Result<Self> {
+    pub(crate) async fn read(db: &mut Db, parameters: &Map<String, Value>) -> Result<Self> {
         let word = |name: &str| parameters.get(name).and_then(Value::as_str).filter(|word| !word.is_empty());
         match (word("template"), word("source")) {
             (Some(_), Some(_)) => Err(Error::new(Kind::BadParameter, "`template` and `source` exclude each other")),
