@@ -92,8 +92,8 @@ final class cli {
 
     /** @var array the options of each script, in the order of its help. */
     private const SCRIPTS = [
-        'create' => ['nodes', 'set', 'template', 'source', 'server', 'spare', 'all-or-nothing', 'plan', 'concurrency', 'on-error',
-            'submit-only', 'json', 'help'],
+        'create' => ['nodes', 'set', 'set-stdin', 'template', 'source', 'server', 'spare', 'all-or-nothing', 'plan', 'concurrency',
+            'on-error', 'submit-only', 'json', 'help'],
         'job' => ['list', 'operation', 'state', 'limit', 'show', 'run', 'cancel', 'retry', 'undo', 'daemon', 'interval', 'json',
             'help'],
         'key' => ['create', 'renew', 'json', 'help'],

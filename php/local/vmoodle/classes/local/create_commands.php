@@ -33,14 +33,15 @@ final class create_commands {
      * @return int exit code, PARTLY where a line of the file is wrong or a tenant failed
      */
     public static function main(cli $cli): int {
-        [$nodes, $faults] = self::wanted($cli);
+        [$common, $columns] = self::assignments($cli);
+        [$nodes, $faults] = self::wanted($cli, $columns);
         foreach ($faults as $fault) {
             self::complain($cli, $fault);
         }
         if (!$nodes || ($faults && $cli->option('all-or-nothing'))) {
             throw new \moodle_exception('clinothingmade', 'local_vmoodle', '', count($faults));
         }
-        $parameters = ['nodes' => $nodes, 'all_or_nothing' => $cli->option('all-or-nothing')];
+        $parameters = ['nodes' => $nodes, 'all_or_nothing' => $cli->option('all-or-nothing')] + $common;
         foreach (['template', 'source', 'server'] as $name) {
             if ((string)$cli->option($name) !== '') {
                 $parameters[$name] = $cli->option($name);
@@ -56,25 +57,40 @@ final class create_commands {
     }
 
     /**
+     * What is given beside the file: parameters of the operation, meant for every tenant, and columns.
+     *
+     * @param cli $cli options nodes, set, set-stdin
+     * @return array parameters by name, texts by column
+     */
+    private static function assignments(cli $cli): array {
+        if ($cli->option('set-stdin') && $cli->option('nodes') === '-') {
+            throw new \moodle_exception('clioneaction', 'local_vmoodle');
+        }
+        $given = job_commands::given($cli, 'create_tenant');
+        $names = array_flip(array_column(job_commands::parameters('create_tenant'), 'name'));
+        return [array_intersect_key($given, $names), array_diff_key($given, $names)];
+    }
+
+    /**
      * The nodes that are asked for, and what is wrong in their file.
      *
-     * @param cli $cli options nodes, set
+     * @param cli $cli option nodes
+     * @param array $columns what a line of the file leaves out, or the one tenant where there is no file
      * @return array nodes, faults
      */
-    private static function wanted(cli $cli): array {
+    private static function wanted(cli $cli, array $columns): array {
         $file = (string)$cli->option('nodes');
         if ($file === '') {
-            $node = $cli->assignments();
-            if (!$node) {
+            if (!$columns) {
                 throw new \moodle_exception('clinonodes', 'local_vmoodle');
             }
-            return [[$node], []];
+            return [[$columns], []];
         }
         $contents = $file === '-' ? stream_get_contents(STDIN) : @file_get_contents($file);
         if ($contents === false) {
             throw new \moodle_exception('clinofile', 'local_vmoodle', '', $file);
         }
-        $read = bridge::nodes($contents, $cli->assignments());
+        $read = bridge::nodes($contents, $columns);
         return [$read['nodes'], $read['faults']];
     }
 
