@@ -97,6 +97,10 @@ async fn one(
     wish.extend(check(&WISH, &own, keyring)?);
     let mut columns: Map<String, Value> =
         node.iter().filter(|(name, _)| !is_wish(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    // Whether it is open in the end: until then it is being created.
+    if matches!(columns.remove("enabled"), Some(enabled) if is_no(&enabled)) {
+        wish.insert("closed".into(), json!(true));
+    }
     let address = SiteAddress::parse(columns.get("vhostname").and_then(Value::as_str).unwrap_or_default())?;
     if let Some(found) = session.loaded.tenants.iter().find(|tenant| tenant.address.key() == address.key()) {
         let (found, wwwroot) = (found.clone(), found.address.to_string());
@@ -243,6 +247,10 @@ fn spare_for(
     let tag = spare_tag(template);
     let fits = |tenant: &&Tenant| tenant.state == State::Spare && tenant.tags.contains(&tag);
     session.loaded.tenants.iter().find(fits).map(|tenant| i64::from(tenant.id.0))
+}
+
+fn is_no(value: &Value) -> bool {
+    matches!(value, Value::Bool(false)) || *value == 0 || *value == "0"
 }
 
 pub(crate) fn flag(parameters: &Map<String, Value>, name: &str) -> bool {
