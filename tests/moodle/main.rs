@@ -5,6 +5,7 @@
 
 mod code_change;
 mod identity;
+mod life;
 mod nodes;
 mod original;
 mod pages;
