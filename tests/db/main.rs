@@ -11,6 +11,7 @@ mod crash;
 mod identity;
 mod job;
 mod life;
+mod many;
 mod original;
 mod publish;
 mod rows;
