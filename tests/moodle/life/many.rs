@@ -143,7 +143,7 @@ fn a_fresh_site_tells_its_administrators_password_once() {
     let password = job["passwords"]["http://new.example.org"].as_str().unwrap_or_else(|| panic!("{made:?}")).to_owned();
     assert!(seen.iter().any(|line| line.contains("install_database.php")), "{seen:?}");
     let again = stage.run("job", &[&format!("--show={}", job["id"]), "--json"], None);
-    secrets::assert_kept(&stage, &seen, &[&again], &[password.clone()]);
+    secrets::assert_kept(&stage, &seen, &[&again], std::slice::from_ref(&password));
     let (_, page) = stage.log_in("new.example.org", &password);
     assert!(page.body.contains("name=\"newpassword1\""), "it must be changed: {page:?}");
     let facts = stage.ask("new.example.org", &[]);
