@@ -212,6 +212,25 @@ on_both_engines! {
         assert_eq!((summary().as_str(), aliases().as_str()), (link, ""));
     }
 
+    fn a_node_that_is_not_to_be_open_is_made_and_disabled(engine: Engine) {
+        let Some(farm) = farm("life_shut", engine) else { return };
+        source(&farm, "a.example.org");
+        let file = b"vhostname;name;shortname;enabled;vdatapath;vdbname\n\
+            https://open.example.org;Open;open;1;/nowhere/open;x\nhttps://shut.example.org;Shut;shut;0;/nowhere/shut;y\n";
+        let read = farm.console.nodes(file, &Map::new());
+        assert_eq!(read["faults"], json!([]));
+        let mut nodes = read["nodes"].clone();
+        for node in nodes.as_array_mut().unwrap() {
+            for given in ["vdatapath", "vdbname", "vdbtype"] {
+                node.as_object_mut().unwrap().remove(given);
+            }
+        }
+        let job = submit(&farm, "clone_tenant", json!({"source": "a.example.org", "nodes": nodes}), &[]).unwrap();
+        assert_eq!(run(&farm, job), json!({"done": 2}), "{:#?}", farm.console.job(job).unwrap()["items"]);
+        let state = |host| row(&farm, host)["state"].clone();
+        assert_eq!((state("open.example.org"), state("shut.example.org")), (json!("enabled"), json!("disabled")));
+    }
+
     fn one_bad_node_stops_itself_only_or_all_where_that_is_asked(engine: Engine) {
         let Some(farm) = farm("life_bad", engine) else { return };
         source(&farm, "a.example.org");

@@ -16,6 +16,7 @@ mod identity;
 mod job;
 mod life;
 mod maintenance;
+mod many;
 mod original;
 mod plugins;
 mod publish;

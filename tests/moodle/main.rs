@@ -7,6 +7,7 @@ mod admin;
 mod code_change;
 mod cron;
 mod identity;
+mod life;
 mod nodes;
 mod original;
 mod pages;

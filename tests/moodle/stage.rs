@@ -86,12 +86,17 @@ impl Stage {
 
     /// Logs a user in, and gives the visitor and the page that came.
     pub(crate) fn log_in_as(&self, host: &str, user: &str, password: &str) -> (Visitor, Response) {
-        let mut visitor = Visitor::new(self.web.address(), host);
-        let form = visitor.get("/login/index.php");
-        let token = form.body.split("name=\"logintoken\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
-        let token = token.unwrap_or_else(|| panic!("{host}: no login form: {form:?}")).to_owned();
-        let fields = [("username", user), ("password", password), ("logintoken", token.as_str())];
-        let page = visitor.post("/login/index.php", &fields);
-        (visitor, page)
+        log_in(&self.web, host, user, password)
     }
+}
+
+/// Logs a user of a site in, and gives the visitor and the page that came.
+pub(crate) fn log_in(web: &Web, host: &str, user: &str, password: &str) -> (Visitor, Response) {
+    let mut visitor = Visitor::new(web.address(), host);
+    let form = visitor.get("/login/index.php");
+    let token = form.body.split("name=\"logintoken\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let token = token.unwrap_or_else(|| panic!("{host}: no login form: {form:?}")).to_owned();
+    let fields = [("username", user), ("password", password), ("logintoken", token.as_str())];
+    let page = visitor.post("/login/index.php", &fields);
+    (visitor, page)
 }

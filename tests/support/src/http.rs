@@ -166,6 +166,16 @@ impl Visitor {
         Self { address, host: host.to_owned(), cookies: BTreeMap::new() }
     }
 
+    /// Somebody with another person's cookies.
+    pub fn with_cookies(address: SocketAddr, host: &str, cookies: BTreeMap<String, String>) -> Self {
+        Self { cookies, ..Self::new(address, host) }
+    }
+
+    /// The cookies that the site has set.
+    pub fn cookies(&self) -> BTreeMap<String, String> {
+        self.cookies.clone()
+    }
+
     /// Opens a page, and where it leads.
     pub fn get(&mut self, path: &str) -> Response {
         self.follow(Request::new("GET", &self.host, path))

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ident::AccountName;
 use crate::registry::servers;
 use crate::secret::Keyring;
-use crate::tenant::{Endpoint, Tenant};
+use crate::tenant::{Endpoint, Engine, Tenant};
 
 /// The word for the control database's own server, where a server's name is asked for.
 pub(crate) const CONTROL: &str = "control";
@@ -47,6 +47,20 @@ pub(crate) async fn name_of(db: &mut Db, tenant: &Tenant, control: &ControlSite)
     Err(Error::new(Kind::ServerNotFound, message)
         .hint("enter the server with a login that may make databases: `Vmoodle\\server_add`")
         .of_tenant(tenant.address.to_string()))
+}
+
+/// The server on which a database of this engine is made where nobody names one: the control database's own where it fits,
+/// else the first of the registry. Fails with `server_not_found` where there is none.
+pub(crate) async fn of_engine(db: &mut Db, engine: Engine, control: &ControlSite) -> Result<String> {
+    let fits = |other: Engine| other.is_mysql() == engine.is_mysql();
+    if fits(control.database.engine) {
+        return Ok(CONTROL.to_owned());
+    }
+    let known = servers::endpoints(db, &control.database.database).await?;
+    known.into_iter().find(|(_, place)| fits(place.engine)).map(|(name, _)| name).ok_or_else(|| {
+        Error::new(Kind::ServerNotFound, format!("no database server of the type `{}` is known", engine.word()))
+            .hint("enter one with a login that may make databases: `Vmoodle\\server_add`")
+    })
 }
 
 /// The administrator of a server by name.

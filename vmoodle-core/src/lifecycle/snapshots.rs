@@ -9,7 +9,7 @@ use crate::db::transfer::{self, Door};
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::host::SiteAddress;
-use crate::moodle::identity::{self, Identity};
+use crate::moodle::identity::{self, Identity, Mail};
 use crate::moodle::{caches, code, version};
 use crate::registry::farm::now;
 use crate::snapshot::manifest::{Facts, Moodle};
@@ -150,7 +150,8 @@ async fn settle(site: &mut Db, dataroot: &Path, own: &SiteAddress, from: Option<
         return caches::purge(dataroot, caches::CACHES);
     }
     let lti_keys = build::lti_keys(site).await?;
-    let identity = Identity { rewrite_from: from, lti_keys, ..Identity::at(own.clone()) };
+    // Nobody wants it to write to the people of the other site.
+    let identity = Identity { rewrite_from: from, lti_keys, mail: Mail::Off, ..Identity::at(own.clone()) };
     identity::reset(site, dataroot, &identity).await.map(drop)
 }
 

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::{build, server};
 use crate::control::ControlSite;
-use crate::db::Row;
+use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
 use crate::host::{SiteAddress, escape};
 use crate::parameter::{Param, Type, check};
 use crate::registry::{Session, row, tenants};
 use crate::secret::{Keyring, Secret};
-use crate::tenant::{State, Tenant};
+use crate::tenant::{Engine, State, Tenant};
 
 const fn text(name: &'static str) -> Param {
     Param { name, kind: Type::Text, required: false, default: None }
@@ -97,6 +97,10 @@ async fn one(
     wish.extend(check(&WISH, &own, keyring)?);
     let mut columns: Map<String, Value> =
         node.iter().filter(|(name, _)| !is_wish(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    // Whether it is open in the end: until then it is being created.
+    if matches!(columns.remove("enabled"), Some(enabled) if is_no(&enabled)) {
+        wish.insert("closed".into(), json!(true));
+    }
     let address = SiteAddress::parse(columns.get("vhostname").and_then(Value::as_str).unwrap_or_default())?;
     if let Some(found) = session.loaded.tenants.iter().find(|tenant| tenant.address.key() == address.key()) {
         let (found, wwwroot) = (found.clone(), found.address.to_string());
@@ -149,7 +153,7 @@ async fn reserve(
         columns.insert("vdbprefix".into(), json!(prefix));
     }
     if !given(&columns, "vdbhost") {
-        let name = parameters.get("server").and_then(Value::as_str).unwrap_or(server::CONTROL).to_owned();
+        let name = server_for(session.db(), control, &columns, parameters).await?;
         let place = server::columns(session.db(), &name, control).await?;
         columns.extend(place.into_iter().filter(|(_, value)| !value.is_null()));
     }
@@ -211,6 +215,35 @@ async fn prefix_of(
     Ok(found.ok().map(|tenant| tenant.prefix.as_str().to_owned()))
 }
 
+/// The server of a database that is to be made: the one that is asked for, else one of the type that is asked for, else
+/// where its source is, or one of its source's type.
+async fn server_for(
+    db: &mut Db,
+    control: &ControlSite,
+    columns: &Map<String, Value>,
+    parameters: &Map<String, Value>,
+) -> Result<String> {
+    let word = |value: Option<&Value>| value.and_then(Value::as_str).filter(|word| !word.is_empty()).map(str::to_owned);
+    if let Some(name) = word(parameters.get("server")) {
+        return Ok(name);
+    }
+    if let Some(kind) = word(columns.get("vdbtype")) {
+        return server::of_engine(db, Engine::parse_vdbtype(&kind)?, control).await;
+    }
+    match Source::read(db, parameters).await? {
+        Source::Fresh => Ok(server::CONTROL.to_owned()),
+        Source::Tenant(tenant) => match server::name_of(db, &tenant, control).await {
+            Ok(name) => Ok(name),
+            // Nobody may make databases beside it: its contents can be written out and read in elsewhere.
+            Err(_) => server::of_engine(db, tenant.database.engine, control).await,
+        },
+        Source::Snapshot(name) => {
+            let facts = build::shelf_of(control).open(&name)?.facts;
+            server::of_engine(db, Engine::parse_vdbtype(&facts.engine)?, control).await
+        }
+    }
+}
+
 /// The first label of a host, fit for an identifier and short enough for an account's name with a number behind.
 fn label(address: &SiteAddress) -> String {
     let first = address.host().as_str().split('.').next().unwrap_or_default().to_ascii_lowercase();
@@ -219,7 +252,7 @@ fn label(address: &SiteAddress) -> String {
 }
 
 /// The operation of the last job over a tenant.
-pub(crate) async fn maker_of(db: &mut crate::db::Db, tenant: &Tenant) -> Result<Option<String>> {
+pub(crate) async fn maker_of(db: &mut Db, tenant: &Tenant) -> Result<Option<String>> {
     let sql = "SELECT job.operation FROM {local_vmoodle_item} item JOIN {local_vmoodle_job} job ON job.id = item.jobid \
                WHERE item.tenantid = ? ORDER BY item.id DESC LIMIT 1";
     let row = db.fetch_one(sql, &[i64::from(tenant.id.0).into()]).await?;
@@ -227,7 +260,7 @@ pub(crate) async fn maker_of(db: &mut crate::db::Db, tenant: &Tenant) -> Result<
 }
 
 /// Whether a tenant was there before it was the farm's.
-pub(crate) async fn was_adopted(db: &mut crate::db::Db, tenant: &Tenant) -> Result<bool> {
+pub(crate) async fn was_adopted(db: &mut Db, tenant: &Tenant) -> Result<bool> {
     let sql = "SELECT item.id FROM {local_vmoodle_item} item JOIN {local_vmoodle_job} job ON job.id = item.jobid \
                WHERE item.tenantid = ? AND job.operation = ? LIMIT 1";
     let params = [i64::from(tenant.id.0).into(), super::adopt::OPERATION.into()];
@@ -258,6 +291,10 @@ fn spare_for(
     session.loaded.tenants.iter().find(fits).map(|tenant| i64::from(tenant.id.0))
 }
 
+fn is_no(value: &Value) -> bool {
+    matches!(value, Value::Bool(false)) || *value == 0 || *value == "0"
+}
+
 pub(crate) fn flag(parameters: &Map<String, Value>, name: &str) -> bool {
     parameters.get(name).and_then(Value::as_bool).unwrap_or(false)
 }
@@ -274,7 +311,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// Reads it from an item's parameters.
-    pub(crate) async fn read(db: &mut crate::db::Db, parameters: &Map<String, Value>) -> Result<Self> {
+    pub(crate) async fn read(db: &mut Db, parameters: &Map<String, Value>) -> Result<Self> {
         let word = |name: &str| parameters.get(name).and_then(Value::as_str).filter(|word| !word.is_empty());
         match (word("template"), word("source")) {
             (Some(_), Some(_)) => Err(Error::new(Kind::BadParameter, "`template` and `source` exclude each other")),

@@ -60,7 +60,11 @@ pub(super) async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
 }
 
 fn end_state(work: &Work<'_>) -> State {
-    if flag(work.parameters, "spare") { State::Spare } else { State::Enabled }
+    match (flag(work.parameters, "spare"), flag(work.parameters, "closed")) {
+        (true, _) => State::Spare,
+        (false, true) => State::Disabled,
+        (false, false) => State::Enabled,
+    }
 }
 
 /// Builds the tenant and opens it.

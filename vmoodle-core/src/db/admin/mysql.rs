@@ -207,7 +207,8 @@ pub(super) async fn copy_database(admin: &ServerAdmin, source: &DbName, target: 
 /// Copies tables, the next of the queue each time, until there is none.
 async fn copy_tables(admin: &ServerAdmin, source: &DbName, target: &DbName, queue: &Mutex<Vec<String>>) -> Result<()> {
     let mut line = admin.enter(None).await?;
-    // Rows are copied as they are: zero dates, a number 0, references to what is not copied yet.
+    // Rows are copied as they are: zero dates, a number 0, references to what is not copied yet. With both checks off MariaDB
+    // fills an empty table in bulk, each index sorted at the end, which no order of statements here has beaten.
     let modes = "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', unique_checks = 0, foreign_key_checks = 0";
     line.run(modes.to_owned(), "").await?;
     loop {

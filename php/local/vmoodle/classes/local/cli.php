@@ -123,11 +123,11 @@ final class cli {
     private const SCRIPTS = [
         'adopt' => ['config', 'configdir', 'nodes', 'set', 'password-stdin', 'disable', 'all-or-nothing', 'plan', 'concurrency',
             'on-error', 'submit-only', 'json', 'help'],
-        'clone' => ['source', 'nodes', 'set', 'server', 'all-or-nothing', 'plan', 'concurrency', 'on-error', 'submit-only',
+        'clone' => ['source', 'nodes', 'set', 'set-stdin', 'server', 'all-or-nothing', 'plan', 'concurrency', 'on-error', 'submit-only',
             'json', 'help'],
         'compare' => ['what', 'targets', 'filter', 'differences', 'csv', 'json', 'help'],
         'create' => ['nodes', 'set', 'template', 'source', 'server', 'spare', 'pool', 'all-or-nothing', 'plan', 'concurrency',
-            'on-error', 'submit-only', 'json', 'help'],
+            'on-error', 'submit-only', 'set-stdin', 'json', 'help'],
         'cron' => ['once', 'daemon', 'interval', 'targets', 'with-control', 'plan', 'concurrency', 'per-server', 'time-limit',
             'grace', 'json', 'help'],
         'destroy' => ['targets', 'confirm', 'days', 'purge', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only', 'json',

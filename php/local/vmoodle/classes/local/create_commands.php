@@ -72,12 +72,13 @@ final class create_commands {
      * @return int exit code
      */
     private static function make(cli $cli, string $operation, array $common): int {
-        [$nodes, $faults] = self::wanted($cli);
+        [$own, $columns] = self::assignments($cli, $operation);
+        [$nodes, $faults] = self::wanted($cli, $columns);
         self::complain_all($cli, $faults);
         if (!$nodes || ($faults && $cli->option('all-or-nothing'))) {
             throw new \moodle_exception('clinothingmade', 'local_vmoodle', '', count($faults));
         }
-        $parameters = ['nodes' => $nodes, 'all_or_nothing' => $cli->option('all-or-nothing')] + $common;
+        $parameters = ['nodes' => $nodes, 'all_or_nothing' => $cli->option('all-or-nothing')] + $common + $own;
         if ($cli->option('spare')) {
             $parameters['spare'] = true;
         }
@@ -115,20 +116,36 @@ final class create_commands {
     }
 
     /**
+     * What is given beside the file: parameters of the operation, meant for every tenant, and columns.
+     *
+     * @param cli $cli options nodes, set, set-stdin
+     * @param string $operation the operation
+     * @return array parameters by name, texts by column
+     */
+    private static function assignments(cli $cli, string $operation): array {
+        if ($cli->option('set-stdin') && $cli->option('nodes') === '-') {
+            throw new \moodle_exception('clioneaction', 'local_vmoodle');
+        }
+        $given = job_commands::given($cli, $operation);
+        $names = array_flip(array_column(job_commands::parameters($operation), 'name'));
+        return [array_intersect_key($given, $names), array_diff_key($given, $names)];
+    }
+
+    /**
      * The nodes that are asked for, and what is wrong in their file.
      *
-     * @param cli $cli options nodes, set
+     * @param cli $cli option nodes
+     * @param array $columns what a line of the file leaves out, or the one tenant where there is no file
      * @return array nodes, faults
      */
-    private static function wanted(cli $cli): array {
-        $given = $cli->assignments();
+    private static function wanted(cli $cli, array $columns): array {
         if ((string)$cli->option('nodes') !== '') {
-            return self::nodes($cli, $given);
+            return self::nodes($cli, $columns);
         }
-        if (!$given) {
+        if (!$columns) {
             throw new \moodle_exception('clinonodes', 'local_vmoodle');
         }
-        return [[$given], []];
+        return [[$columns], []];
     }
 
     /**

@@ -44,15 +44,7 @@ final class job_commands {
         if ($name === '' || $cli->option('operations')) {
             return self::operations($cli);
         }
-        $parameters = $cli->assignments();
-        foreach (bridge::operations() as $operation) {
-            foreach ($operation['name'] === $name ? $operation['parameters'] : [] as $parameter) {
-                if ($parameter['kind'] === 'secret' && isset($parameters[$parameter['name']])) {
-                    throw new \moodle_exception('clisecretset', 'local_vmoodle', '', $parameter['name']);
-                }
-            }
-        }
-        $parameters = self::further($cli) + $parameters;
+        $parameters = self::given($cli, $name);
         if ($cli->option('plan')) {
             return self::plan($cli, bridge::plan($name, $parameters, $cli->targets()));
         }
@@ -273,20 +265,37 @@ final class job_commands {
     }
 
     /**
-     * The parameters that come from standard input, where they are no secret from other users of the machine.
+     * The parameters that --set gives, and those from standard input, where they are no secret from other users of the machine.
      *
-     * @param cli $cli option set-stdin
+     * @param cli $cli options set, set-stdin
+     * @param string $operation its name
      * @return array parameters by name
      */
-    private static function further(cli $cli): array {
-        if (!$cli->option('set-stdin')) {
-            return [];
+    public static function given(cli $cli, string $operation): array {
+        $given = $cli->assignments();
+        foreach (self::parameters($operation) as $parameter) {
+            if ($parameter['kind'] === 'secret' && isset($given[$parameter['name']])) {
+                throw new \moodle_exception('clisecretset', 'local_vmoodle', '', $parameter['name']);
+            }
         }
-        $given = json_decode(stream_get_contents(STDIN), true);
-        if (!is_array($given)) {
+        if (!$cli->option('set-stdin')) {
+            return $given;
+        }
+        $further = json_decode(stream_get_contents(STDIN), true);
+        if (!is_array($further)) {
             throw new \moodle_exception('clibadjson', 'local_vmoodle');
         }
-        return $given;
+        return $further + $given;
+    }
+
+    /**
+     * The parameters of an operation.
+     *
+     * @param string $name the operation
+     * @return array[] descriptions, none where there is no such operation
+     */
+    public static function parameters(string $name): array {
+        return array_column(bridge::operations(), 'parameters', 'name')[$name] ?? [];
     }
 
     /**
