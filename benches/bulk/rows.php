@@ -1,6 +1,19 @@
 <?php
-// The rows that a change of one setting writes, on many databases in turn: what a script of one's own would do.
-// Arguments: socket, user, password, first words of the databases' names, how many, what to do, value, folder of dataroots.
+// This file is part of vmoodle.
+//
+// vmoodle is free software: you can redistribute it and/or modify it under the terms of the GNU General Public License
+// as published by the Free Software Foundation, either version 3 of the License, or (at your option) any later version.
+
+/**
+ * The rows that a change of one setting writes, on many databases in turn: what a script of one's own would do.
+ *
+ * Arguments: socket, user, password, first words of the databases' names, how many, what to do, value, folder of dataroots.
+ *
+ * @package   local_vmoodle
+ * @copyright 2026 the vmoodle authors
+ * @license   http://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+
 [, $socket, $user, $password, $base, $count, $what, $value, $folder] = $argv;
 mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
 $set = static function (mysqli $db, string $name, string $value): void {
