@@ -49,6 +49,7 @@ fn host(tenant: usize) -> &'static str {
 }
 
 /// Runs a job on tenants, to its end.
+#[allow(clippy::needless_pass_by_value, reason = "called with `json!`")]
 fn job(stage: &Stage, operation: &str, parameters: Value, tenants: &[usize]) -> Value {
     let targets: Vec<&str> = tenants.iter().map(|tenant| host(*tenant)).collect();
     let arguments = json!([operation, parameters, targets, {"confirm": true}]);
@@ -189,6 +190,7 @@ fn maintenance_shows_at_once_and_equals_moodles_own() {
 }
 
 /// Runs a job of maintenance, whether or not there is anything to do.
+#[allow(clippy::needless_pass_by_value, reason = "called with `json!`")]
 fn job_or_none(stage: &Stage, parameters: Value) -> Value {
     let job = stage.farm.call("job_submit", json!(["maintenance", parameters, [host(OURS)], {}])).unwrap();
     let counts = stage.farm.call("job_run", json!([job])).unwrap();
