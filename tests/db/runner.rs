@@ -195,7 +195,7 @@ on_both_engines! {
     fn a_run_takes_nothing_new_after_its_time_and_the_next_one_goes_on(engine: Engine) {
         const TAKES: Duration = Duration::from_secs(2);
         let Some(stage) = Stage::new("run_time", engine, 4) else { return };
-        let options = json!({"concurrency": 1, "testing_takes": TAKES.as_millis().to_string().parse::<u64>().unwrap()});
+        let options = json!({"concurrency": 1, "testing_takes": TAKES.as_secs() * 1000});
         let job = stage.submit("rehearse", json!({host(0): ["wait"]}), options);
         let start = Instant::now();
         let runner = stage.run_beside(job);
