@@ -140,7 +140,7 @@ impl Stage {
     }
 
     pub(crate) fn log_in(&self, host: &str, password: &str) -> (Visitor, Response) {
-        log_in(&self.web, host, password)
+        log_in(&self.web, host, "admin", password)
     }
 }
 

@@ -17,7 +17,9 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
-pub use write::{Layout, Leaver, render, standalone};
+#[cfg(any(test, feature = "testing"))]
+pub use write::render;
+pub use write::{Layout, Leaver, standalone};
 
 /// What a site cannot be taken over without.
 pub const REQUIRED: &[&str] =

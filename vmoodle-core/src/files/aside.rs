@@ -173,7 +173,6 @@ fn is_gone_of(path: &Path, name: &OsStr) -> bool {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::super::size;
     use super::*;
 
     /// A folder with a dataroot in it.
@@ -198,7 +197,7 @@ mod tests {
         put_back(&aside, &dataroot).unwrap();
         put_back(&aside, &dataroot).unwrap();
         assert_eq!(fs::read(dataroot.join("filedir/ab/x")).unwrap(), b"content");
-        assert_eq!(size(&dataroot).unwrap(), (1, 7));
+        assert_eq!(fs::read_dir(&dataroot).unwrap().count(), 1);
         assert!(!aside.exists());
     }
 

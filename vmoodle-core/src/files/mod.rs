@@ -15,9 +15,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub use aside::{make_folder, move_aside, place_aside, put_back, remove};
-pub use copy::{Copied, copy_tree, copy_tree_apart};
+pub use copy::{copy_tree, copy_tree_apart};
 pub use dataroot::{Rule, rule};
-pub use tree::{free, size};
+pub use tree::free;
 
 use rustix::process::geteuid;
 
