@@ -163,3 +163,25 @@ fn every_text_that_is_asked_for_is_there() {
     }
     assert_none("texts that lang/en does not have", &wrong);
 }
+
+#[test]
+fn every_operation_and_parameter_has_its_text_in_both_languages() {
+    let mut wanted = BTreeSet::new();
+    for operation in vmoodle_core::operation::OPERATIONS {
+        let meta = operation.meta();
+        wanted.insert(format!("operation_{}", meta.name));
+        for parameter in meta.parameters {
+            wanted.insert(format!("parameter_{}", parameter.name));
+            let described = parameter.describe();
+            let choices = described["choices"].as_array().cloned().unwrap_or_default();
+            wanted.extend(choices.iter().filter_map(|choice| choice.as_str()).map(|choice| format!("choice_{choice}")));
+        }
+    }
+    let english = PathBuf::from("php/local/vmoodle/lang/en/local_vmoodle.php");
+    let mut wrong = Vec::new();
+    for file in [french(&english), english] {
+        let keys = keys(&file);
+        wrong.extend(wanted.iter().filter(|key| !keys.contains(key)).map(|key| format!("{}: `{key}`", file.display())));
+    }
+    assert_none("operations and parameters without a text", &wrong);
+}
