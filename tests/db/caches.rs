@@ -109,7 +109,7 @@ fn a_tenant_that_shares_a_redis_prefix_loses_its_own_entries_only() {
     let (purged, counts) = job(&farm, "purge_caches", json!({"kinds": "muc"}), &["all"]);
     assert_eq!(counts, json!({"done": 1}));
     assert_eq!(redis.run(&["KEYS", "own_*"]).trim(), "");
-    assert_eq!(item(&farm, purged)["warnings"], json!([]));
+    assert_eq!(item(&farm, purged)["warnings"], serde_json::Value::Null);
     assert_eq!(redis.run(&["HKEYS", &config]).trim(), OTHERS);
     redis.run(&["DEL", &config, &lists]);
 }
