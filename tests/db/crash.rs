@@ -33,7 +33,7 @@ fn a_runner() {
 }
 
 /// Runs a job in a process that is killed at a boundary; whether it was.
-fn is_killed(farm: &Farm, job: i64, boundary: u32) -> bool {
+pub(crate) fn is_killed(farm: &Farm, job: i64, boundary: u32) -> bool {
     let database = &farm.database;
     let told = json!({
         "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
@@ -53,7 +53,7 @@ fn is_killed(farm: &Farm, job: i64, boundary: u32) -> bool {
 }
 
 /// Makes a job for each boundary, kills its runner there, resumes it and looks; gives how often it was killed.
-fn at_every_boundary(farm: &Farm, job: impl Fn(u32) -> i64, look: impl Fn(u32)) -> u32 {
+pub(crate) fn at_every_boundary(farm: &Farm, job: impl Fn(u32) -> i64, look: impl Fn(u32)) -> u32 {
     for boundary in 1.. {
         let job = job(boundary);
         let killed = is_killed(farm, job, boundary);

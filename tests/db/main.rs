@@ -17,6 +17,7 @@ mod rows;
 mod secrets;
 mod serialized;
 mod site;
+mod sql;
 mod transfer;
 mod users;
 mod wwwroot;

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("parameter", 3),
     ("settings", 3),
     ("tenant", 4),
+    ("sqlscript", 5),
     ("targets", 5),
     ("farm", 6),
     ("control", 7),
@@ -36,6 +37,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("mnet", 11),
     ("operation", 12),
     ("job", 13),
+    ("query", 13),
     // The two doors.
     ("gate", 14),
     ("console", 14),
@@ -45,7 +47,7 @@ const FLOORS: &[(&str, u8)] = &[
 const NO_SOCKET: &[&str] = &["index", "switch", "resolve", "gate"];
 
 /// Rooms that open them.
-const SOCKETS: &[&str] = &["db", "registry", "moodle", "steps", "operation", "lifecycle", "mnet", "job", "console"];
+const SOCKETS: &[&str] = &["db", "registry", "moodle", "steps", "operation", "lifecycle", "mnet", "job", "query", "console"];
 
 /// The room of a file and the rooms that it imports outside its own tests.
 fn imports() -> Vec<(String, String, String)> {

@@ -29,6 +29,7 @@ pub struct Steps {
     values: Map<String, Value>,
     warnings: Vec<String>,
     told: Option<Secret>,
+    printed: Option<Value>,
 }
 
 impl Steps {
@@ -37,7 +38,7 @@ impl Steps {
         let memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
         let done = memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default();
         let values = memory.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
-        Self { keeper, done, values, warnings: serde_json::from_str(warnings).unwrap_or_default(), told: None }
+        Self { keeper, done, values, warnings: serde_json::from_str(warnings).unwrap_or_default(), told: None, printed: None }
     }
 
     /// Whether a step is done.
@@ -53,6 +54,17 @@ impl Steps {
     /// What was told.
     pub fn take_told(&mut self) -> Option<Secret> {
         self.told.take()
+    }
+
+    /// Gives the journal what the work has found, in place of what was given before: a person reads it with the item. It
+    /// must be bounded.
+    pub fn print(&mut self, output: Value) {
+        self.printed = Some(output);
+    }
+
+    /// What was printed.
+    pub fn take_printed(&mut self) -> Option<Value> {
+        self.printed.take()
     }
 
     /// Does a step unless the journal says that it is done. A step must be repeatable from its own start.
@@ -96,6 +108,12 @@ impl Steps {
         let memory = json!({ "done": self.done, "values": self.values }).to_string();
         self.keeper.keep(memory, json!(self.warnings).to_string(), steps).await
     }
+}
+
+/// A place within a step where a test may end the process.
+pub fn boundary() {
+    #[cfg(feature = "testing")]
+    crash::at_boundary();
 }
 
 #[cfg(feature = "testing")]

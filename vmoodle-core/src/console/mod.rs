@@ -4,6 +4,7 @@
 
 mod jobs;
 mod publication;
+mod query;
 mod shelf;
 
 use std::ops::ControlFlow;
@@ -11,6 +12,7 @@ use std::ops::ControlFlow;
 use serde_json::{Map, Value};
 
 pub use crate::control::{ControlDatabase, ControlSite};
+pub use crate::query::Heard;
 use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
 pub use crate::registry::inspect::{Check, Status};

@@ -11,7 +11,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 use super::Publisher;
 use super::journal::{self, Outcome};
-use super::state::{CANCELLED, DONE, FAILED, QUEUED, SKIPPED};
+use super::state::{CANCELLED, DONE, FAILED, QUEUED, SKIPPED, UNKNOWN};
 use crate::control::ControlSite;
 use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
@@ -38,6 +38,8 @@ pub(super) struct Run {
     pub(super) control: ControlSite,
     pub(super) keyring: Rc<Keyring>,
     pub(super) operation: &'static dyn Operation,
+    /// Values that are too long for every item to have a copy.
+    pub(super) long: Map<String, Value>,
     pub(super) job: i64,
     pub(super) undo: bool,
     pub(super) owner: String,
@@ -195,10 +197,11 @@ async fn one(shared: &Rc<Shared>, item: Row) -> Result<()> {
             let again = error.kind().is_retryable() && attempts < journal::ATTEMPTS;
             let status = match error.kind() {
                 Kind::JobCancelled => CANCELLED,
+                Kind::OutcomeUnknown => UNKNOWN,
                 _ if again => QUEUED,
                 _ => FAILED,
             };
-            if status == FAILED {
+            if matches!(status, FAILED | UNKNOWN) {
                 shared.failed.set(shared.failed.get() + 1);
             }
             let notbefore = if again { now() + (1 << attempts) } else { 0 };
@@ -229,8 +232,11 @@ async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
     }
     let row = row.ok_or_else(|| Error::new(Kind::TenantNotFound, "the tenant is no longer in the registry"))?;
     let tenant = row::tenant(&row)?;
-    let parameters: Map<String, Value> =
+    let mut parameters: Map<String, Value> =
         serde_json::from_str(item.text("parameters").unwrap_or("{}")).unwrap_or_default();
+    for (name, value) in &shared.run.long {
+        parameters.entry(name).or_insert_with(|| value.clone());
+    }
     let mut work = Work {
         control,
         keyring,
@@ -266,6 +272,9 @@ async fn perform(shared: &Rc<Shared>, item: &Row) -> Result<Option<String>> {
         }
     }
     steps.keep().await?;
+    if let Some(output) = steps.take_printed() {
+        journal::output(&mut db, id, owner, &output.to_string()).await?;
+    }
     if let Some(password) = steps.take_told() {
         shared.told.borrow_mut().insert(tenant.address.to_string(), json!(password.reveal()));
     }

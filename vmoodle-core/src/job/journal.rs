@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::state::{self, CANCELLED, DONE, FAILED, QUEUED, RUNNING, UNKNOWN};
 use crate::db::{Cell, Db, Param, Row, Sql};
 use crate::error::{Error, Kind, Result};
+use crate::parameter;
 use crate::registry::farm::now;
 use crate::tenant::Tenant;
 
@@ -48,7 +49,7 @@ impl NewItem {
             tenant: i64::from(tenant.id.0),
             wwwroot: tenant.address.to_string(),
             server: format!("{}:{}:{}", place.engine.word(), place.host, place.port.unwrap_or(0)),
-            parameters: json!(parameters).to_string(),
+            parameters: json!(parameter::split(parameters, false)).to_string(),
             image: None,
             memory: None,
             error: None,
@@ -217,6 +218,12 @@ pub(super) async fn keep(db: &mut Db, item: i64, owner: &str, memory: [Param; 3]
 pub(super) async fn before(db: &mut Db, item: i64, owner: &str, image: &str) -> Result<()> {
     let sql = "UPDATE {local_vmoodle_item} SET beforeimage = ? WHERE id = ? AND leaseowner = ?";
     held(db.execute(sql, &[image.into(), item.into(), owner.into()]).await?)
+}
+
+/// Keeps what an item's work has found.
+pub(super) async fn output(db: &mut Db, item: i64, owner: &str, output: &str) -> Result<()> {
+    let sql = "UPDATE {local_vmoodle_item} SET output = ? WHERE id = ? AND leaseowner = ?";
+    held(db.execute(sql, &[output.into(), item.into(), owner.into()]).await?)
 }
 
 /// How an item ended, or that it is to be tried again.

@@ -6,6 +6,7 @@
 //! ```text
 //! identity ── a copy becomes a site of its own: address, keys, secrets, administrator
 //!   config  site  users  forget  peers ── rows      wwwroot  address  serialized ── addresses in contents
+//! statements ── a script that a person wrote, on one site
 //! caches ── files and revisions     version  status  code ── what a site and a code base say of themselves
 //! ```
 // `pub` for the tests at the boundary only, by the feature `testing`.
@@ -22,6 +23,7 @@ pub mod random;
 pub mod serialized;
 pub mod site;
 pub mod stale;
+pub mod statements;
 pub mod status;
 pub mod users;
 pub mod version;

@@ -13,6 +13,7 @@ mod purge_trash;
 mod rename_tenant;
 mod restore_tenant;
 mod retire_tenant;
+mod run_sql;
 mod snapshot_tenant;
 mod tenant_status;
 
@@ -32,6 +33,7 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &rename_tenant::RenameTenant,
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
+    &run_sql::RunSql,
     &snapshot_tenant::SnapshotTenant,
     &tenant_status::TenantStatus,
 ];

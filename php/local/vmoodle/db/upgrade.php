@@ -42,6 +42,14 @@ function xmldb_local_vmoodle_upgrade($oldversion) {
         }
     }
 
+    if ($oldversion < 2026112403) {
+        $table = new xmldb_table('local_vmoodle_item');
+        $field = new xmldb_field('output', XMLDB_TYPE_TEXT, null, null, null, null, null, 'afterimage');
+        if (!$DB->get_manager()->field_exists($table, $field)) {
+            $DB->get_manager()->add_field($table, $field);
+        }
+    }
+
     if ($oldversion < 2026112200) {
         local_vmoodle_widen_registry();
         local_vmoodle_create_tables();
@@ -55,6 +63,10 @@ function xmldb_local_vmoodle_upgrade($oldversion) {
 
     if ($oldversion < 2026112301) {
         upgrade_plugin_savepoint(true, 2026112301, 'local', 'vmoodle');
+    }
+
+    if ($oldversion < 2026112403) {
+        upgrade_plugin_savepoint(true, 2026112403, 'local', 'vmoodle');
     }
 
     return true;
