@@ -47,7 +47,8 @@ const FLOORS: &[(&str, u8)] = &[
 const NO_SOCKET: &[&str] = &["index", "switch", "resolve", "gate"];
 
 /// Rooms that open them.
-const SOCKETS: &[&str] = &["db", "registry", "moodle", "steps", "operation", "lifecycle", "mnet", "job", "query", "console"];
+const SOCKETS: &[&str] =
+    &["db", "registry", "moodle", "steps", "operation", "lifecycle", "mnet", "job", "query", "console"];
 
 /// The room of a file and the rooms that it imports outside its own tests.
 fn imports() -> Vec<(String, String, String)> {

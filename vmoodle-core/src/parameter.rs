@@ -96,7 +96,11 @@ const COPIED: usize = 4096;
 /// The values that are too long to be copied (`long`), or the others.
 pub fn split(values: &Map<String, Value>, long: bool) -> Map<String, Value> {
     let is_long = |value: &Value| matches!(value, Value::String(text) if text.len() > COPIED);
-    values.iter().filter(|(_, value)| is_long(value) == long).map(|(name, value)| (name.clone(), value.clone())).collect()
+    values
+        .iter()
+        .filter(|(_, value)| is_long(value) == long)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// Checks given values, fills in defaults and seals secrets. Refuses names that no parameter has.

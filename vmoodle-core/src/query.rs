@@ -46,12 +46,16 @@ impl Options {
         };
         let words = |value: &Value| match value {
             Value::String(text) => Some(text.split(',').map(|word| word.trim().to_owned()).collect()),
-            Value::Array(words) => words.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>(),
+            Value::Array(words) => {
+                words.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+            }
             _ => None,
         };
         let allow = match given.get("allow").filter(|value| !value.is_null()) {
             None => Vec::new(),
-            Some(value) => words(value).ok_or_else(|| Error::new(Kind::BadParameter, "`allow` must be a list of words"))?,
+            Some(value) => {
+                words(value).ok_or_else(|| Error::new(Kind::BadParameter, "`allow` must be a list of words"))?
+            }
         };
         Ok(Self {
             rules: Rules::new(false, allow)?,

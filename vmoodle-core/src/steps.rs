@@ -38,7 +38,14 @@ impl Steps {
         let memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
         let done = memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default();
         let values = memory.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
-        Self { keeper, done, values, warnings: serde_json::from_str(warnings).unwrap_or_default(), told: None, printed: None }
+        Self {
+            keeper,
+            done,
+            values,
+            warnings: serde_json::from_str(warnings).unwrap_or_default(),
+            told: None,
+            printed: None,
+        }
     }
 
     /// Whether a step is done.

@@ -7,7 +7,7 @@ use ext_php_rs::prelude::*;
 use ext_php_rs::types::{ZendCallable, ZendHashTable, Zval};
 use ext_php_rs::zend::{ExecutorGlobals, bailout, try_catch};
 use serde_json::{Map, Value};
-use vmoodle_core::console::Console;
+use vmoodle_core::console::{Console, Heard};
 use vmoodle_core::{Error, Kind};
 
 use crate::boot::with_console;
@@ -78,13 +78,21 @@ impl<'a> Listener<'a> {
         Self { callback, ended: false }
     }
 
-    fn hear(&mut self, counts: &Map<String, Value>) {
+    fn hear(&mut self, told: &Map<String, Value>) {
+        self.wants_more(told);
+    }
+
+    /// Tells it something; whether it may be told more: it has neither given `false`, nor thrown, nor ended the script.
+    fn wants_more(&mut self, told: &Map<String, Value>) -> bool {
         let Some(callback) = self.callback.as_ref().filter(|_| !self.ended && !ExecutorGlobals::has_exception()) else {
-            return;
+            return false;
         };
-        let counts = value(map(counts));
-        let called = AssertUnwindSafe(|| drop(callback.try_call(vec![&counts])));
+        let told = value(map(told));
+        let mut stops = false;
+        let called =
+            AssertUnwindSafe(|| stops = callback.try_call(vec![&told]).is_ok_and(|given| given.bool() == Some(false)));
         self.ended = try_catch(called).is_err();
+        !self.ended && !stops && !ExecutorGlobals::has_exception()
     }
 
     fn let_it_end(self) {
@@ -94,6 +102,46 @@ impl<'a> Listener<'a> {
             unsafe { bailout() }
         }
     }
+}
+
+/// Asks one read-only `SELECT` of many tenants.
+#[php_function]
+#[php(name = "Vmoodle\\query", optional = "options", defaults(options = Entries::NONE))]
+pub(crate) fn vmoodle_query(
+    sql: &str,
+    parameters: &ZendHashTable,
+    targets: &ZendHashTable,
+    options: Entries<'_>,
+    row: Option<ZendCallable<'_>>,
+) -> PhpResult<Table> {
+    let (parameters, targets) = (given(parameters)?, words(targets)?);
+    let options = options.0.map(given).transpose()?.unwrap_or_default();
+    if row.is_none() {
+        return with_console(|console| console.query(sql, &parameters, &targets, &options)).map(|answer| map(&answer));
+    }
+    let mut listener = Listener::new(row);
+    let (mut errors, mut truncated) = (Vec::new(), Vec::new());
+    let done = with_console(|console| {
+        console.query_each(sql, &parameters, &targets, &options, &mut |heard| {
+            match heard {
+                Heard::Row(row) => return listener.wants_more(&row),
+                Heard::Failed(error) => errors.push(Value::Object(error)),
+                Heard::Cut(host) => truncated.push(Value::String(host)),
+            }
+            true
+        })
+    });
+    let answer = done.map(|counts| {
+        let mut answer = Map::new();
+        answer.insert("rows".to_owned(), Value::Array(Vec::new()));
+        answer.insert("errors".to_owned(), Value::Array(std::mem::take(&mut errors)));
+        answer.insert("truncated".to_owned(), Value::Array(std::mem::take(&mut truncated)));
+        answer.extend(counts);
+        map(&answer)
+    });
+    drop((errors, truncated));
+    listener.let_it_end();
+    answer
 }
 
 /// One job with its items.
@@ -167,6 +215,7 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_plan))
         .function(wrap_function!(vmoodle_job_submit))
         .function(wrap_function!(vmoodle_job_run))
+        .function(wrap_function!(vmoodle_query))
         .function(wrap_function!(vmoodle_job))
         .function(wrap_function!(vmoodle_jobs))
         .function(wrap_function!(vmoodle_job_cancel))

@@ -12,9 +12,9 @@ use std::ops::ControlFlow;
 use serde_json::{Map, Value};
 
 pub use crate::control::{ControlDatabase, ControlSite};
-pub use crate::query::Heard;
 use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
+pub use crate::query::Heard;
 pub use crate::registry::inspect::{Check, Status};
 use crate::registry::{Fields, Session, Shape, inspect, parse_targets, row, tenants};
 use crate::secret::Keyring;

@@ -80,8 +80,7 @@ impl Db {
     /// Nothing in it can be made lasting but by [`Self::end_session`].
     pub async fn begin_session(&mut self, session: Session) -> Result<(), Fault> {
         self.settle().await?;
-        let opening =
-            if self.engine().is_mysql() { mysql::session(&session) } else { postgres::session(&session) };
+        let opening = if self.engine().is_mysql() { mysql::session(&session) } else { postgres::session(&session) };
         self.run_as_is(opening).await
     }
 
@@ -117,7 +116,9 @@ impl Db {
                 Connection::MySql(c) => {
                     let mut found = mysql::stream(c, bound);
                     let mut names = None;
-                    while let Some(one) = found.try_next().await.map_err(|e| Fault::of_driver(&e, mysql::cause, tenant))? {
+                    while let Some(one) =
+                        found.try_next().await.map_err(|e| Fault::of_driver(&e, mysql::cause, tenant))?
+                    {
                         let more = match one {
                             Either::Left(done) => {
                                 names = None;

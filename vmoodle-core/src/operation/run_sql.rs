@@ -175,7 +175,8 @@ async fn write(work: &mut Work<'_>, given: &Given) -> Result<()> {
         memory(&mut work.steps)?.step(SCRIPT, run).await?;
         return finish(work, &name, Some(output)).await;
     }
-    let name = memory(&mut work.steps)?.recall(MARK).and_then(|mark| mark["name"].as_str()).unwrap_or_default().to_owned();
+    let name =
+        memory(&mut work.steps)?.recall(MARK).and_then(|mark| mark["name"].as_str()).unwrap_or_default().to_owned();
     finish(work, &name, None).await
 }
 

@@ -62,11 +62,13 @@ fn value(row: &PgRow, at: usize) -> Option<Value> {
     let raw = row.try_get_raw(at).ok().filter(|raw| !raw.is_null())?;
     let kind = raw.type_info().name().to_ascii_uppercase();
     let bytes = raw.as_bytes().ok()?;
-    Some(match kind.strip_suffix("[]") {
-        Some(inside) => array(bytes, inside),
-        None => read(&kind, bytes),
-    }
-    .unwrap_or_else(|| hex(bytes)))
+    Some(
+        match kind.strip_suffix("[]") {
+            Some(inside) => array(bytes, inside),
+            None => read(&kind, bytes),
+        }
+        .unwrap_or_else(|| hex(bytes)),
+    )
 }
 
 /// A value in the binary form of its type (`src/backend/utils/adt/*.c`, the functions `…_send`).
@@ -81,7 +83,12 @@ fn read(kind: &str, bytes: &[u8]) -> Option<Value> {
         }
         "FLOAT4" => {
             let number = f32::from_be_bytes(bytes.try_into().ok()?);
-            number.to_string().parse::<f64>().ok().filter(|n| n.is_finite()).map_or_else(|| number.to_string().into(), Value::from)
+            number
+                .to_string()
+                .parse::<f64>()
+                .ok()
+                .filter(|n| n.is_finite())
+                .map_or_else(|| number.to_string().into(), Value::from)
         }
         "FLOAT8" => {
             let number = f64::from_be_bytes(bytes.try_into().ok()?);
@@ -101,9 +108,8 @@ fn read(kind: &str, bytes: &[u8]) -> Option<Value> {
         }
         // A version stands before it.
         "JSONB" => text(bytes.get(1..)?),
-        "CHAR" | "BPCHAR" | "VARCHAR" | "TEXT" | "NAME" | "\"CHAR\"" | "UNKNOWN" | "JSON" | "XML" | "CITEXT" | "VOID" => {
-            text(bytes)
-        }
+        "CHAR" | "BPCHAR" | "VARCHAR" | "TEXT" | "NAME" | "\"CHAR\"" | "UNKNOWN" | "JSON" | "XML" | "CITEXT"
+        | "VOID" => text(bytes),
         _ => return None,
     })
 }
@@ -190,7 +196,11 @@ fn date(days: i64) -> Option<String> {
     let day = of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    Some(if year > 0 { format!("{year:04}-{month:02}-{day:02}") } else { format!("{:04}-{month:02}-{day:02} BC", 1 - year) })
+    Some(if year > 0 {
+        format!("{year:04}-{month:02}-{day:02}")
+    } else {
+        format!("{:04}-{month:02}-{day:02} BC", 1 - year)
+    })
 }
 
 /// Microseconds since 2000-01-01.

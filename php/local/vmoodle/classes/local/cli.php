@@ -45,12 +45,15 @@ final class cli {
         'alias-remove' => ['text', null],
         'aliases' => ['flag', false],
         'all-or-nothing' => ['flag', false],
+        'allow' => ['text', ''],
         'cancel' => ['text', null],
         'check' => ['text', null],
         'concurrency' => ['whole', null],
         'create' => ['text', null],
+        'csv' => ['flag', false],
         'daemon' => ['flag', false],
         'delete' => ['text', null],
+        'file' => ['text', null],
         'follow' => ['flag', false],
         'help' => ['flag', false],
         'interval' => ['whole', 2],
@@ -69,6 +72,7 @@ final class cli {
         'remove' => ['text', null],
         'renew' => ['flag', false],
         'retry' => ['text', null],
+        'row-limit' => ['whole', null],
         'run' => ['text', null],
         'search' => ['text', null],
         'server' => ['text', null],
@@ -78,7 +82,9 @@ final class cli {
         'skip-control' => ['flag', false],
         'source' => ['text', null],
         'spare' => ['flag', false],
+        'sql' => ['text', null],
         'state' => ['text', null],
+        'statement-limit' => ['whole', 30],
         'submit-only' => ['flag', false],
         'targets' => ['list', []],
         'template' => ['text', null],
@@ -86,7 +92,9 @@ final class cli {
         'time-limit' => ['whole', 1800],
         'undo' => ['text', null],
         'update' => ['text', null],
+        'values' => ['text', '{}'],
         'verify' => ['text', null],
+        'write' => ['flag', false],
         'yes' => ['flag', false],
     ];
 
@@ -98,9 +106,12 @@ final class cli {
             'help'],
         'key' => ['create', 'renew', 'json', 'help'],
         'publish' => ['follow', 'interval', 'no-components', 'json', 'help'],
+        'query' => ['sql', 'file', 'values', 'targets', 'allow', 'row-limit', 'statement-limit', 'csv', 'json', 'help'],
         'run' => ['operations', 'operation', 'set', 'set-stdin', 'targets', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only',
             'json', 'help'],
         'snapshot' => ['list', 'targets', 'name', 'verify', 'delete', 'concurrency', 'submit-only', 'json', 'help'],
+        'sql' => ['file', 'values', 'targets', 'write', 'allow', 'row-limit', 'statement-limit', 'plan', 'yes', 'concurrency',
+            'on-error', 'submit-only', 'csv', 'json', 'help'],
         'tenants' => ['list', 'targets', 'state', 'search', 'limit', 'offset', 'add', 'update', 'set', 'password-stdin', 'remove',
             'check', 'aliases', 'alias-add', 'tenant', 'alias-remove', 'json', 'help'],
         'upgrade_all' => ['plan', 'targets', 'skip-control', 'concurrency', 'time-limit', 'json', 'help'],
@@ -155,11 +166,11 @@ final class cli {
     /**
      * The value of an option.
      *
-     * @param string $name an option of this script
-     * @return mixed bool, ?string, ?int or list of strings, by the option's kind
+     * @param string $name an option
+     * @return mixed bool, ?string, ?int or list of strings, by the option's kind; null where the script has no such option
      */
     public function option(string $name) {
-        return $this->options[$name];
+        return $this->options[$name] ?? null;
     }
 
     /**

@@ -65,15 +65,22 @@ final class job_commands {
      * @param string $operation its name
      * @param array $parameters its parameters
      * @param string[] $targets selectors
+     * @param bool|null $confirm whether a dangerous operation is confirmed; null asks for --yes
      * @return int exit code
      */
-    public static function submit(cli $cli, string $operation, array $parameters, array $targets): int {
+    public static function submit(
+        cli $cli,
+        string $operation,
+        array $parameters,
+        array $targets,
+        ?bool $confirm = null
+    ): int {
         $options = array_filter(['concurrency' => $cli->option('concurrency')]);
         $onerror = $cli->option('on-error');
         if ($onerror !== null) {
             $options['on_error'] = ctype_digit($onerror) ? (int)$onerror : $onerror;
         }
-        $job = bridge::job_submit($operation, $parameters, $targets, $options + ['confirm' => $cli->option('yes')]);
+        $job = bridge::job_submit($operation, $parameters, $targets, $options + ['confirm' => $confirm ?? (bool)$cli->option('yes')]);
         if ($cli->option('submit-only')) {
             $cli->result(['job' => $job], static fn() => cli::line(get_string('clisubmitted', 'local_vmoodle', $job)));
             return cli::DONE;
@@ -184,6 +191,10 @@ final class job_commands {
      * @return int exit code
      */
     private static function show(cli $cli, array $job): int {
+        if ($cli->option('csv')) {
+            sql_commands::csv($job);
+            return self::code($job['counts']);
+        }
         $cli->result($job, static function (array $job): void {
             cli::line(sprintf('%d  %s  %s  %s', $job['id'], $job['operation'], $job['status'], self::counts($job['counts'])));
             foreach ($job['items'] as $item) {
@@ -191,6 +202,7 @@ final class job_commands {
                 if ((string)$item['error'] !== '') {
                     cli::line('             ' . $item['error']);
                 }
+                sql_commands::output($item['output'] ?: []);
                 foreach ($item['warnings'] ?: [] as $warning) {
                     cli::line('             ' . get_string('cliwarning', 'local_vmoodle', $warning));
                 }
