@@ -1,6 +1,7 @@
 //! Scripts and questions: what a read-only one cannot do, what a writing one leaves behind, and what clients would have
 //! done.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -467,13 +468,14 @@ on_both_engines! {
             Engine::Postgres => format!("SET ROLE {account};"),
         };
         for n in 0..100 {
-            tables += &format!("CREATE TABLE t{n}_config (id BIGINT, name VARCHAR(100), value TEXT);
-                INSERT INTO t{n}_config VALUES (1, 'lang', 'l{n}'), (2, 'n', '{n}');");
+            let rows = format!("(1, 'lang', 'l{n}'), (2, 'n', '{n}')");
+            let columns = "id BIGINT, name VARCHAR(100), value TEXT";
+            write!(tables, "CREATE TABLE t{n}_config ({columns}); INSERT INTO t{n}_config VALUES {rows};").unwrap();
         }
         database.run(&tables);
         for n in 0..100 {
             let mut row = map(database.registry_columns());
-            row.extend(map(json!({"vhostname": format!("https://t{n}.example.org"), "vdatapath": farm.folder.folder(&format!("t{n}")),
+            row.extend(map(json!({"vhostname": format!("https://t{n}.example.org"), "vdatapath": farm.folder.folder(format!("t{n}")),
                 "vdblogin": account, "vdbpass": PASSWORD, "vdbprefix": format!("t{n}_")})));
             if n == 50 {
                 row.insert("vdbname".into(), json!("nobody_is_here"));
@@ -522,7 +524,7 @@ fn nasty(engine: Engine) -> String {
     let begin = "-- first; 'comment\n/* second; \" ' */\nCREATE TABLE mdl_nasty";
     let mut script = format!("{begin} (id INT, x {text});;\n");
     for n in 0..105 {
-        script.push_str(&format!("INSERT INTO mdl_nasty VALUES ({n}, '{filler}'); /* ; */ -- ; '\n"));
+        writeln!(script, "INSERT INTO mdl_nasty VALUES ({n}, '{filler}'); /* ; */ -- ; '").unwrap();
     }
     script.push_str(match engine {
         Engine::MariaDb => {

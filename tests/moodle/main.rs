@@ -9,4 +9,5 @@ mod nodes;
 mod original;
 mod pages;
 mod scripts;
+mod sql;
 mod stage;

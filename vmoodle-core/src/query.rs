@@ -186,7 +186,9 @@ fn row(host: &str, names: &[String], values: Vec<Value>) -> Map<String, Value> {
     for (name, value) in names.iter().zip(values) {
         let free = |number: &u32| !names.contains(&format!("host_{number}"));
         let name = match name.as_str() {
-            "host" => format!("host_{}", (2..).find(free).unwrap_or(2)),
+            "host" => {
+                format!("host_{}", (2..=u32::try_from(names.len()).unwrap_or(u32::MAX - 2) + 2).find(free).unwrap_or(2))
+            }
             other => other.to_owned(),
         };
         row.insert(name, value);

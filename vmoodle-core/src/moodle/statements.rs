@@ -208,14 +208,11 @@ impl Output {
                 }
             }
             Came::Done(count) => {
-                let one = match self.current.take() {
-                    Some((_, columns, rows, cut)) => {
-                        json!({"statement": number + 1, "columns": columns, "rows": rows, "truncated": cut})
-                    }
-                    None => {
-                        self.changed += count;
-                        json!({"statement": number + 1, "affected": count})
-                    }
+                let one = if let Some((_, columns, rows, cut)) = self.current.take() {
+                    json!({"statement": number + 1, "columns": columns, "rows": rows, "truncated": cut})
+                } else {
+                    self.changed += count;
+                    json!({"statement": number + 1, "affected": count})
                 };
                 // A row of numbers is shorter than this; what counts is that a long script stays bounded.
                 self.bytes += 40;

@@ -141,29 +141,24 @@ async fn read(work: &mut Work<'_>, given: &Given) -> Result<()> {
 async fn write(work: &mut Work<'_>, given: &Given) -> Result<()> {
     if !memory(&mut work.steps)?.is_done(SCRIPT) {
         let mut ready = prepare(work, given).await?;
-        let earlier = memory(&mut work.steps)?.recall(MARK).cloned();
-        let name = match earlier.as_ref().and_then(|mark| mark["name"].as_str()) {
-            Some(name) => {
-                if ready.mark(name).await? == Mark::There {
-                    ready.leave().await;
-                    return finish(work, name, None).await;
-                }
-                if earlier.as_ref().is_none_or(|mark| mark["atomic"] != json!(true)) {
-                    ready.leave().await;
-                    return Err(Error::new(
-                        Kind::OutcomeUnknown,
-                        "an earlier run of the script was cut off or has failed, and how far it came is not known",
-                    )
+        let earlier = memory(&mut work.steps)?.recall(MARK).cloned().unwrap_or_default();
+        let name = if let Some(name) = earlier["name"].as_str() {
+            if ready.mark(name).await? == Mark::There {
+                ready.leave().await;
+                return finish(work, name, None).await;
+            }
+            if earlier["atomic"] != json!(true) {
+                ready.leave().await;
+                let why = "an earlier run of the script was cut off or has failed, and how far it came is not known";
+                return Err(Error::new(Kind::OutcomeUnknown, why)
                     .hint("look at the tenant, then submit a new job with what is missing"));
-                }
-                name.to_owned()
             }
-            None => {
-                let name = format!("marker_{}", &Secret::random().reveal()[..20]);
-                let mark = json!({"name": name, "atomic": ready.is_atomic()});
-                memory(&mut work.steps)?.remember(MARK, mark).await?;
-                name
-            }
+            name.to_owned()
+        } else {
+            let name = format!("marker_{}", &Secret::random().reveal()[..20]);
+            let mark = json!({"name": name, "atomic": ready.is_atomic()});
+            memory(&mut work.steps)?.remember(MARK, mark).await?;
+            name
         };
         let mut output = Output::new(given.rows, MOST_BYTES);
         let hear = &mut |number, came: crate::db::Came<'_>| output.hear(number, came);

@@ -161,7 +161,7 @@ impl Script {
                 }
                 class = words::guess(&words, class, &mut needs);
             }
-            Some(tree) => self.look(tree, &mut class, &mut needs, own),
+            Some(tree) => look(tree, &mut class, &mut needs, own),
         }
         if class == Class::Define && words::qualifiers(&words).any(|name| !is_own(name, own)) {
             needs.insert("other_schema");
@@ -178,25 +178,6 @@ impl Script {
             class,
             needs,
             atomic,
-        }
-    }
-
-    fn look(&self, tree: &Tree, class: &mut Class, needs: &mut BTreeSet<&'static str>, own: &[String]) {
-        if tree.writes && *class == Class::Read {
-            *class = Class::Write;
-        }
-        if tree.into && *class == Class::Read {
-            *class = Class::Define;
-        }
-        for (found, code) in [(tree.deletes_all, "delete_all"), (tree.updates_all, "update_all"), (tree.locks, "locks")]
-        {
-            if found {
-                needs.insert(code);
-            }
-        }
-        let foreign = |name: &Vec<String>| name.len() > 2 || name.len() == 2 && !is_own(&name[0], own);
-        if tree.relations.iter().chain(&tree.functions).any(foreign) {
-            needs.insert("other_schema");
         }
     }
 
@@ -226,6 +207,25 @@ impl Script {
             }
         }
         text
+    }
+}
+
+/// Takes up what the tree tells.
+fn look(tree: &Tree, class: &mut Class, needs: &mut BTreeSet<&'static str>, own: &[String]) {
+    if tree.writes && *class == Class::Read {
+        *class = Class::Write;
+    }
+    if tree.into && *class == Class::Read {
+        *class = Class::Define;
+    }
+    for (found, code) in [(tree.deletes_all, "delete_all"), (tree.updates_all, "update_all"), (tree.locks, "locks")] {
+        if found {
+            needs.insert(code);
+        }
+    }
+    let foreign = |name: &Vec<String>| name.len() > 2 || name.len() == 2 && !is_own(&name[0], own);
+    if tree.relations.iter().chain(&tree.functions).any(foreign) {
+        needs.insert("other_schema");
     }
 }
 

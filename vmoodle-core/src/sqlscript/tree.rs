@@ -15,6 +15,8 @@ use super::token::Sort;
 const MOST: usize = 2000;
 
 /// What was found.
+// Independent facts, each read by name.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     /// The tables, each by the parts of its name, in lower case.

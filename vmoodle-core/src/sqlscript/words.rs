@@ -16,10 +16,9 @@ pub(super) fn class(words: &Words, mysql: bool, needs: &mut Needs) -> Class {
     let (class, code) = match head(0) {
         "select" | "with" | "values" | "table" | "show" | "explain" | "describe" | "desc" => (Class::Read, None),
         "insert" | "update" | "delete" | "replace" | "merge" => (Class::Write, None),
-        "create" | "alter" | "drop" | "rename" => (Class::Define, None),
         "truncate" => (Class::Define, Some("truncate")),
-        "comment" | "reindex" | "optimize" | "analyze" | "analyse" | "repair" | "check" | "checksum" | "vacuum"
-        | "cluster" | "refresh" => (Class::Define, None),
+        "create" | "alter" | "drop" | "rename" | "comment" | "reindex" | "optimize" | "analyze" | "analyse"
+        | "repair" | "check" | "checksum" | "vacuum" | "cluster" | "refresh" => (Class::Define, None),
         "set" if matches!(head(1), "password" | "role" | "default" | "authorization") => (Class::Other, Some("rights")),
         "set" | "use" | "discard" | "deallocate" | "declare" | "fetch" | "move" | "close" | "listen" | "unlisten"
         | "notify" | "handler" => (Class::Other, Some("session")),
@@ -96,10 +95,10 @@ pub(super) fn danger(words: &Words, mysql: bool, needs: &mut Needs) {
             continue;
         }
         match (word.as_str(), next) {
-            ("into", "outfile" | "dumpfile") | ("program", _) if mysql || words[0].1 == "copy" => {
+            ("into", "outfile" | "dumpfile") if mysql => {
                 needs.insert("files");
             }
-            ("next", "value") | ("previous", "value") if mysql => {
+            ("next" | "previous", "value") if mysql => {
                 needs.insert("locks");
             }
             ("for", "update" | "share" | "no" | "key") | ("lock", "in") => {

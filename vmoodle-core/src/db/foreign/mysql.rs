@@ -80,11 +80,11 @@ fn shortest(number: f32) -> Value {
 fn moment(bytes: &[u8], day_only: bool) -> String {
     let at = |number: usize| bytes.get(number).copied().unwrap_or(0);
     let year = u16::from_le_bytes([at(1), at(2)]);
-    let mut text = format!("{year:04}-{:02}-{:02}", at(3), at(4));
-    if !day_only {
-        text.push_str(&format!(" {:02}:{:02}:{:02}{}", at(5), at(6), at(7), parts(&[at(8), at(9), at(10), at(11)])));
+    let day = format!("{year:04}-{:02}-{:02}", at(3), at(4));
+    if day_only {
+        return day;
     }
-    text
+    format!("{day} {:02}:{:02}:{:02}{}", at(5), at(6), at(7), parts([at(8), at(9), at(10), at(11)]))
 }
 
 /// `length sign days(4) hour minute second microsecond(4)`.
@@ -93,11 +93,11 @@ fn time(bytes: &[u8]) -> String {
     let days = u32::from_le_bytes([at(2), at(3), at(4), at(5)]);
     let hours = days * 24 + u32::from(at(6));
     let sign = if at(1) == 1 { "-" } else { "" };
-    format!("{sign}{hours:02}:{:02}:{:02}{}", at(7), at(8), parts(&[at(9), at(10), at(11), at(12)]))
+    format!("{sign}{hours:02}:{:02}:{:02}{}", at(7), at(8), parts([at(9), at(10), at(11), at(12)]))
 }
 
-fn parts(bytes: &[u8; 4]) -> String {
-    match u32::from_le_bytes(*bytes) {
+fn parts(bytes: [u8; 4]) -> String {
+    match u32::from_le_bytes(bytes) {
         0 => String::new(),
         micros => format!(".{micros:06}"),
     }

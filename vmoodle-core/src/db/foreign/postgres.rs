@@ -153,30 +153,28 @@ fn numeric(bytes: &[u8]) -> Option<String> {
     let digit = |place: i32| {
         usize::try_from(place).ok().filter(|place| *place < usize::from(count)).map_or(Some(0), |place| half(4 + place))
     };
-    let mut text = String::new();
-    for place in 0..=weight.max(0) {
-        let number = if weight < 0 { 0 } else { digit(place)? };
-        text.push_str(&if text.is_empty() { number.to_string() } else { format!("{number:04}") });
-        if text == "0" && place < weight {
-            text.clear();
-        }
+    let whole: String = (0..=weight.max(0))
+        .map(|place| if weight < 0 { Some(0) } else { digit(place) })
+        .collect::<Option<Vec<u16>>>()?
+        .iter()
+        .map(|four| format!("{four:04}"))
+        .collect();
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let sign = if sign == 0x4000 { "-" } else { "" };
+    if scale == 0 {
+        return Some(format!("{sign}{whole}"));
     }
-    if scale > 0 {
-        let mut behind = String::new();
-        let mut place = weight + 1;
-        // Digits before the first that is kept are zeros.
-        for _ in 0..(-1 - weight).max(0) {
-            behind.push_str("0000");
-        }
-        place = place.max(0);
-        while behind.len() < scale {
-            behind.push_str(&format!("{:04}", digit(place)?));
-            place += 1;
-        }
-        behind.truncate(scale);
-        text = format!("{text}.{behind}");
-    }
-    Some(if sign == 0x4000 { format!("-{text}") } else { text })
+    // Groups of four between the point and the first that is kept are zeros.
+    let zeros = usize::try_from(-1 - weight).unwrap_or(0);
+    let behind: String = (0..=i32::try_from(scale).ok()? / 4)
+        .map(|group| digit((weight + 1).max(0) + group))
+        .collect::<Option<Vec<u16>>>()?
+        .iter()
+        .map(|four| format!("{four:04}"))
+        .collect();
+    let behind = "0000".repeat(zeros) + &behind;
+    Some(format!("{sign}{whole}.{}", behind.get(..scale)?))
 }
 
 /// Days since 2000-01-01 as a date of the calendar (Howard Hinnant, "`chrono`-Compatible Low-Level Date Algorithms").
