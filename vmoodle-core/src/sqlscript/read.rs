@@ -27,6 +27,10 @@ impl Script {
                     }
                     continue;
                 }
+                if cutter.tokens.is_empty() && engine.is_mysql() && text[token.start..].starts_with("--") {
+                    // For the client it is a comment, for the server it is none.
+                    return Err(reader.refuse(token.start, "a comment whose `--` has no blank behind it"));
+                }
                 if token.sort == Sort::Delimiter && cutter.may_cut(engine) {
                     cutter.end(token.end, &mut statements);
                     continue;

@@ -72,6 +72,7 @@ fn what_a_client_would_do_by_itself_is_refused() {
         ("SELECT {d '2026-01-01'}", Engine::MariaDb),
         ("SELECT [[?a b]]", Engine::MariaDb),
         ("DELIMITER \nSELECT 1", Engine::MariaDb),
+        ("--SELECT 1; SELECT 2", Engine::MariaDb),
     ] {
         assert_eq!(Script::read(text, engine).unwrap_err().kind(), Kind::SqlRefused, "{text}");
     }
