@@ -38,7 +38,7 @@ fn a_runner() {
 }
 
 /// Runs a job in a process that is killed at a boundary; whether it was.
-fn is_killed(farm: &Farm, job: i64, boundary: u32) -> bool {
+pub(crate) fn is_killed(farm: &Farm, job: i64, boundary: u32) -> bool {
     is_killed_in(farm, json!({ "job": job }), boundary)
 }
 
@@ -69,7 +69,7 @@ fn is_killed_in(farm: &Farm, work: Value, boundary: u32) -> bool {
 }
 
 /// Makes a job for each boundary, kills its runner there, resumes it and looks; gives how often it was killed.
-fn at_every_boundary(farm: &Farm, job: impl Fn(u32) -> i64, look: impl Fn(u32)) -> u32 {
+pub(crate) fn at_every_boundary(farm: &Farm, job: impl Fn(u32) -> i64, look: impl Fn(u32)) -> u32 {
     for boundary in 1.. {
         let job = job(boundary);
         let killed = is_killed(farm, job, boundary);

@@ -28,6 +28,7 @@ mod secrets;
 mod serialized;
 mod shelf;
 mod site;
+mod sql;
 mod status;
 mod transfer;
 mod trouble;

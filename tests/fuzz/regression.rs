@@ -183,3 +183,87 @@ fn bytes_that_are_no_index_are_served_to_nobody() {
         assert!(!invariants::index(folder.path(), id, &bytes));
     });
 }
+
+/// What scripts are made of, and what has been found.
+const PIECES: &[&str] = &[
+    "SELECT",
+    "select",
+    "1",
+    "'",
+    "\"",
+    "`",
+    "''",
+    "\\",
+    ";",
+    ";;",
+    "--",
+    "-- ",
+    "#",
+    "/*",
+    "*/",
+    "/*!",
+    "/*!50003",
+    "/*M!",
+    "$$",
+    "$a$",
+    "$1",
+    "E'",
+    "U&'",
+    "(",
+    ")",
+    "{config}",
+    "{",
+    "}",
+    "[[?a]]",
+    "[[?",
+    "\n",
+    " ",
+    "\u{b}",
+    "DELIMITER //\n",
+    "//",
+    "delimiter ;\n",
+    "begin",
+    "end",
+    "case",
+    "create",
+    "function",
+    "or",
+    "replace",
+    "insert",
+    "delete",
+    "from",
+    "where",
+    "into",
+    "outfile",
+    "🌞",
+    "é",
+    ".",
+    ",",
+    "@@global",
+    "?",
+    "commit",
+    "with",
+    "for update",
+    "lo_import(",
+    "drop",
+    "+",
+    "\0",
+];
+
+#[test]
+fn scripts_of_sql_are_refused_or_cut_whole() {
+    for found in [
+        "select 1 --;",
+        "/*! a; b */",
+        "create function f() begin; end; x",
+        "E'a'\n-- b\n'\\';'",
+        "select 1;\\G",
+        "--;",
+    ] {
+        invariants::sql(found);
+    }
+    proptest!(config(4096), |(pieces in vec((select(PIECES.to_vec()), any::<bool>()), 0..24))| {
+        let text: String = pieces.iter().map(|(piece, blank)| format!("{piece}{}", if *blank { " " } else { "" })).collect();
+        invariants::sql(&text);
+    });
+}

@@ -14,6 +14,7 @@ mod pages;
 mod plugins;
 mod roles;
 mod scripts;
+mod sql;
 mod stage;
 mod standalone;
 mod status;

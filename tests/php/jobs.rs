@@ -51,3 +51,30 @@ fn the_farm_cron_tells_what_it_does_and_stops_at_a_word() {
     assert_eq!(thrown.class, "TypeError", "what the callback throws ends the service and is thrown");
     assert_eq!(farm.call("cron", json!([{"concurrency": 0}])).unwrap_err().reason, "bad_parameter");
 }
+
+#[test]
+fn a_question_is_answered_with_rows_and_errors() {
+    let Some(control) = Database::shared(Engine::MariaDb, "php_query") else { return };
+    let Some(site) = Database::shared(Engine::MariaDb, "php_query_site") else { return };
+    site.run(
+        "CREATE TABLE mdl_config (id BIGINT, name VARCHAR(100), value TEXT);
+              INSERT INTO mdl_config VALUES (1, 'lang', 'fr'), (2, 'theme', NULL)",
+    );
+    let farm = Farm::new(Kind::Mini, "php_query", control, json!({}));
+    farm.call("tenant_add", json!([farm.row("one.example.org", &site)])).unwrap();
+    let mut down = farm.row("two.example.org", &site);
+    down["vdbname"] = json!("nobody_is_here");
+    farm.call("tenant_add", json!([down])).unwrap();
+    let allow = json!({"allow": ["administrator"]});
+    let sql = "SELECT id, value FROM {config} WHERE id = [[?id]]";
+    let answer = farm.call("query", json!([sql, {"id": 2}, ["all"], allow])).unwrap();
+    assert_eq!(answer["rows"], json!([{"host": "one.example.org", "id": 2, "value": null}]));
+    assert_eq!(
+        (&answer["answered"], &answer["failed"], &answer["errors"][0]["host"]),
+        (&json!(1), &json!(1), &json!("two.example.org"))
+    );
+    let thrown = farm.call("query", json!(["SELECT 1 AS x", [], ["all"], allow, "strlen"])).unwrap_err();
+    assert_eq!(thrown.class, "TypeError", "each row is heard by the callback, which throws");
+    let refused = farm.call("query", json!(["DELETE FROM {config} WHERE id = 1", [], ["all"]])).unwrap_err();
+    assert_eq!((refused.class.as_str(), refused.reason.as_str()), ("Vmoodle\\InvalidException", "sql_refused"));
+}

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("parameter", 3),
     ("settings", 3),
     ("tenant", 4),
+    ("sqlscript", 5),
     ("targets", 5),
     ("farm", 6),
     ("control", 7),
@@ -37,6 +38,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("operation", 12),
     ("job", 13),
     ("cron", 13),
+    ("query", 13),
     // The two doors.
     ("gate", 14),
     ("console", 14),
@@ -47,7 +49,7 @@ const NO_SOCKET: &[&str] = &["index", "switch", "resolve", "gate"];
 
 /// Rooms that open them.
 const SOCKETS: &[&str] =
-    &["db", "registry", "moodle", "steps", "operation", "lifecycle", "mnet", "job", "cron", "console"];
+    &["db", "registry", "moodle", "steps", "operation", "lifecycle", "mnet", "job", "cron", "query", "console"];
 
 /// The room of a file and the rooms that it imports outside its own tests.
 fn imports() -> Vec<(String, String, String)> {

@@ -185,6 +185,12 @@ kinds! {
     FilesFailed = "files_failed", Tenant, Tenant, false;
     /// A script of Moodle, run as the tenant, has failed.
     ScriptFailed = "script_failed", Tenant, Tenant, false;
+    /// A statement is not run: it is not understood, or not allowed. Nothing was changed.
+    SqlRefused = "sql_refused", Caller, Invalid, false;
+    /// A tenant's server has refused a statement, or took too long for it.
+    SqlFailed = "sql_failed", Tenant, Tenant, false;
+    /// A run was cut off, and nobody can tell what it did.
+    OutcomeUnknown = "outcome_unknown", Tenant, Tenant, false;
     /// No snapshot has that number or name.
     SnapshotNotFound = "snapshot_not_found", Caller, NotFound, false;
     /// A snapshot's files are not what its manifest says.

@@ -73,6 +73,7 @@ pub mod nodes;
 pub mod operation;
 pub mod overrides;
 pub mod parameter;
+pub(crate) mod query;
 #[cfg(not(feature = "testing"))]
 pub(crate) mod registry;
 #[cfg(feature = "testing")]
@@ -84,6 +85,10 @@ pub mod settings;
 pub(crate) mod snapshot;
 #[cfg(feature = "testing")]
 pub mod snapshot;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod sqlscript;
+#[cfg(feature = "testing")]
+pub mod sqlscript;
 pub mod steps;
 pub mod switch;
 pub mod targets;

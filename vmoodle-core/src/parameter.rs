@@ -108,6 +108,19 @@ fn words(value: &Value) -> Option<Vec<String>> {
     (!words.is_empty() && words.iter().all(|word| !word.is_empty())).then_some(words)
 }
 
+/// The longest value, in octets, that each item of a job has a copy of; a longer one stands with the job alone.
+const COPIED: usize = 4096;
+
+/// The values that are too long to be copied (`long`), or the others.
+pub fn split(values: &Map<String, Value>, long: bool) -> Map<String, Value> {
+    let is_long = |value: &Value| matches!(value, Value::String(text) if text.len() > COPIED);
+    values
+        .iter()
+        .filter(|(_, value)| is_long(value) == long)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 /// Checks given values, fills in defaults and seals secrets. Refuses names that no parameter has.
 pub fn check(params: &[Param], given: &Map<String, Value>, keyring: &Keyring) -> Result<Map<String, Value>> {
     if let Some(name) = given.keys().find(|name| params.iter().all(|param| param.name != name.as_str())) {

@@ -65,6 +65,7 @@ pub struct Steps {
     warnings: Vec<String>,
     told: Option<Secret>,
     facts: Vec<Fact>,
+    printed: Option<Value>,
 }
 
 impl Steps {
@@ -74,7 +75,7 @@ impl Steps {
         let done = memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default();
         let values = memory.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
         let warnings = serde_json::from_str(warnings).unwrap_or_default();
-        Self { keeper, done, values, warnings, told: None, facts: Vec::new() }
+        Self { keeper, done, values, warnings, told: None, facts: Vec::new(), printed: None }
     }
 
     /// Whether a step is done.
@@ -100,6 +101,17 @@ impl Steps {
     /// What was noted.
     pub fn take_facts(&mut self) -> Vec<Fact> {
         std::mem::take(&mut self.facts)
+    }
+
+    /// Gives the journal what the work has found, in place of what was given before: a person reads it with the item. It
+    /// must be bounded.
+    pub fn print(&mut self, output: Value) {
+        self.printed = Some(output);
+    }
+
+    /// What was printed.
+    pub fn take_printed(&mut self) -> Option<Value> {
+        self.printed.take()
     }
 
     /// Does a step unless the journal says that it is done. A step must be repeatable from its own start.
@@ -151,6 +163,12 @@ impl Steps {
             steps: i64::try_from(self.done.len()).unwrap_or(i64::MAX),
         }
     }
+}
+
+/// A place within a step where a test may end the process.
+pub fn boundary() {
+    #[cfg(feature = "testing")]
+    crash::at_boundary();
 }
 
 #[cfg(feature = "testing")]

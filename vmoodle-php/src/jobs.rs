@@ -7,7 +7,7 @@ use ext_php_rs::prelude::*;
 use ext_php_rs::types::{ZendCallable, ZendHashTable, Zval};
 use ext_php_rs::zend::{ExecutorGlobals, bailout, try_catch};
 use serde_json::{Map, Value};
-use vmoodle_core::console::Console;
+use vmoodle_core::console::{Console, Heard};
 use vmoodle_core::{Error, Kind};
 
 use crate::boot::with_console;
@@ -113,6 +113,46 @@ impl<'a> Listener<'a> {
             unsafe { bailout() }
         }
     }
+}
+
+/// Asks one read-only `SELECT` of many tenants.
+#[php_function]
+#[php(name = "Vmoodle\\query", optional = "options", defaults(options = Entries::NONE))]
+pub(crate) fn vmoodle_query(
+    sql: &str,
+    parameters: &ZendHashTable,
+    targets: &ZendHashTable,
+    options: Entries<'_>,
+    row: Option<ZendCallable<'_>>,
+) -> PhpResult<Table> {
+    let (parameters, targets) = (given(parameters)?, words(targets)?);
+    let options = options.0.map(given).transpose()?.unwrap_or_default();
+    if row.is_none() {
+        return with_console(|console| console.query(sql, &parameters, &targets, &options)).map(|answer| map(&answer));
+    }
+    let mut listener = Listener::new(row);
+    let (mut errors, mut truncated) = (Vec::new(), Vec::new());
+    let done = with_console(|console| {
+        console.query_each(sql, &parameters, &targets, &options, &mut |heard| {
+            match heard {
+                Heard::Row(row) => return listener.hear(&row),
+                Heard::Failed(error) => errors.push(Value::Object(error)),
+                Heard::Cut(host) => truncated.push(Value::String(host)),
+            }
+            true
+        })
+    });
+    let answer = done.map(|counts| {
+        let mut answer = Map::new();
+        answer.insert("rows".to_owned(), Value::Array(Vec::new()));
+        answer.insert("errors".to_owned(), Value::Array(std::mem::take(&mut errors)));
+        answer.insert("truncated".to_owned(), Value::Array(std::mem::take(&mut truncated)));
+        answer.extend(counts);
+        map(&answer)
+    });
+    drop((errors, truncated));
+    listener.let_it_end();
+    answer
 }
 
 /// One job with its items.
@@ -251,6 +291,7 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_job_submit))
         .function(wrap_function!(vmoodle_job_run))
         .function(wrap_function!(vmoodle_cron))
+        .function(wrap_function!(vmoodle_query))
         .function(wrap_function!(vmoodle_job))
         .function(wrap_function!(vmoodle_jobs))
         .function(wrap_function!(vmoodle_job_cancel))

@@ -433,12 +433,31 @@ function job_run(int $job, ?callable $progress = null): array {}
 function cron(array $options = [], ?callable $progress = null): array {}
 
 /**
+ * Asks one read-only `SELECT` of every tenant meant, several at once, as each tenant's own database user.
+ *
+ * The server itself keeps it from changing anything, and what it cannot be sure of is refused.
+ *
+ * @param string $sql one statement; `{table}` gets the site's prefix, `[[?name]]` stands for a value
+ * @param array<string, null|bool|int|float|string> $parameters values by name; they are bound, never a part of the text
+ * @param list<string> $targets words as {@see tenants()} takes them
+ * @param array{row_limit?: int, time_limit?: int, size_limit?: int, allow?: string|list<string>} $options limits for each
+ *     tenant: rows (10,000), seconds (30), octets (16 MiB); `allow` takes `administrator`, `other_schema`, `unparsed`
+ * @param callable|null $row hears each row as it comes, `function (array $row): mixed`, and `rows` stays empty; `false` ends
+ *     the question; it cannot call other functions of this extension
+ * @return array{rows: list<array<string, mixed>>, errors: list<array{host: string, errorcode: string, error: string}>,
+ *     truncated: list<string>, answered: int, failed: int} each row with the tenant's `host` first, a column of that name as
+ *     `host_2`; numbers are numbers, decimals and dates texts, octets `0x…`; `truncated` are hosts with more rows
+ * @throws InvalidException `sql_refused`, `bad_parameter`
+ */
+function query(string $sql, array $parameters, array $targets, array $options = [], ?callable $row = null): array {}
+
+/**
  * One job with its `counts` and `items`; secrets are masked.
  *
  * The `errorcode` of an item that failed is a reason as `getReason()` gives it, those of the registry included, or one that
  * only work on a tenant ends with: `state_refused`, `not_empty`, `server_unreachable`, `server_refused`, `program_missing`,
  * `tenant_unreachable`, `database_busy`, `transfer_failed`, `no_moodle`, `moodle_unfit`, `config_unreadable`, `files_failed`,
- * `script_failed`, `snapshot_unfit`, `nodes_invalid`, `job_cancelled`, `lease_lost`.
+ * `script_failed`, `sql_refused`, `sql_failed`, `outcome_unknown`, `snapshot_unfit`, `nodes_invalid`, `job_cancelled`, `lease_lost`.
  *
  * @return array<string, mixed>
  * @throws NotFoundException `job_not_found`

@@ -6,9 +6,34 @@ use std::path::Path;
 use twox_hash::XxHash3_64;
 use vmoodle_core::farm::{Farm, FarmId};
 use vmoodle_core::gate::Gate;
+use vmoodle_core::ident::Prefix;
 use vmoodle_core::index::{Found, Index, Reader, Record, SettingRef, previous_path};
 use vmoodle_core::resolve::{Caller, Outcome, RequestFacts};
-use vmoodle_core::tenant::{Service, State};
+use vmoodle_core::sqlscript::{Class, Script};
+use vmoodle_core::tenant::{Engine, Service, State};
+
+/// A script, whatever stands in it: refused, or cut into statements that are whole and are not cut again.
+pub fn sql(text: &str) {
+    for engine in [Engine::MariaDb, Engine::Postgres] {
+        let Ok(script) = Script::read(text, engine) else { continue };
+        let verdicts = script.judge(&Prefix::parse("mdl_").expect("a prefix"), &[]).expect("a verdict on each");
+        assert_eq!(verdicts.len(), script.len());
+        let mut at = 0;
+        for (statement, verdict) in script.texts().zip(&verdicts) {
+            at += text[at..].find(statement).expect("a part of the script, behind the last") + statement.len();
+            if verdict.class == Class::Read && verdict.needs.is_empty() {
+                let asks = ["select", "with", "values", "table", "show", "explain", "describe", "desc"];
+                assert!(asks.contains(&verdict.word.as_str()), "{statement}");
+            }
+            // Another delimiter lets `;` stand within a statement.
+            if !text.to_ascii_lowercase().contains("delimiter") {
+                let again = Script::read(statement, engine).expect("what was read once");
+                assert_eq!(again.len(), 1, "{statement}");
+                assert!(again.texts().all(|whole| statement.starts_with(whole)), "{statement}");
+            }
+        }
+    }
+}
 
 /// A request, whatever its bytes: it reaches a tenant only by that tenant's own key, and a redirect leads to the tenant.
 pub fn door(gate: &mut Gate, farm: &Farm, facts: RequestFacts<'_>) {

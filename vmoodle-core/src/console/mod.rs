@@ -5,6 +5,7 @@
 mod compare;
 mod jobs;
 mod publication;
+mod query;
 mod roles;
 mod shelf;
 mod status;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 pub use crate::control::{ControlDatabase, ControlSite};
 use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
+pub use crate::query::Heard;
 pub use crate::registry::inspect::{Check, Status};
 use crate::registry::{Fields, Session, Shape, inspect, parse_targets, row, tenants};
 use crate::secret::Keyring;

@@ -11,6 +11,7 @@
 pub mod admin;
 mod catalogue;
 mod fault;
+mod foreign;
 mod mysql;
 mod place;
 mod postgres;
@@ -28,6 +29,7 @@ use sqlx::{MySqlConnection, PgConnection};
 
 pub use catalogue::{Limit, TextColumn};
 pub use fault::{Cause, Fault};
+pub use foreign::{Came, More, Session, Standing};
 pub use row::{Cell, Param, Row};
 pub use sql::{Part, Sql};
 
@@ -177,6 +179,11 @@ impl Db {
         self.settle().await?;
         drive!(self, STATEMENT_TIMEOUT, begin())?;
         Ok(Transaction { db: self, open: true })
+    }
+
+    /// Runs statements of this crate as they stand, in one message.
+    async fn run_as_is(&mut self, sql: String) -> Result<(), Fault> {
+        drive!(self, STATEMENT_TIMEOUT, run(sql))
     }
 
     /// Rolls back what was dropped: dropping cannot wait for a server.

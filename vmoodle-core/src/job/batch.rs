@@ -38,6 +38,8 @@ pub(super) struct Outcome {
     pub(super) untried: bool,
     pub(super) kept: Kept,
     pub(super) facts: Vec<Fact>,
+    /// What its work has found, as JSON.
+    pub(super) output: Option<String>,
 }
 
 /// What became of an entry.
@@ -160,6 +162,13 @@ async fn end(db: &mut Db, ended: &[(&Entry, &Outcome)]) -> Result<()> {
     ] {
         if !items.is_empty() {
             Statement::new(sql, []).among(ids(&items)).execute(db).await?;
+        }
+    }
+    // Outputs are long: together they might be more than a server takes in one message.
+    for (entry, outcome) in ended {
+        if let Some(output) = &outcome.output {
+            let sql = "UPDATE {local_vmoodle_item} SET output = ? WHERE id = ?";
+            db.execute(sql, &[output.as_str().into(), entry.item.into()]).await?;
         }
     }
     let tenants = ended.iter().map(|(entry, _)| entry.tenant.into());

@@ -49,6 +49,8 @@ const MOST: usize = 256;
 pub(super) struct Run {
     pub(super) keyring: Rc<Keyring>,
     pub(super) operation: &'static dyn Operation,
+    /// Values that are too long for every item to have a copy.
+    pub(super) long: Map<String, Value>,
     pub(super) job: i64,
     pub(super) undo: bool,
     pub(super) owner: String,

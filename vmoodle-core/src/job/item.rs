@@ -11,7 +11,7 @@ use super::claim::Claimed;
 use super::executor::{Shared, apart};
 use super::journal;
 use super::scribe::Scribe;
-use super::state::{CANCELLED, DONE, FAILED, QUEUED, SKIPPED};
+use super::state::{CANCELLED, DONE, FAILED, QUEUED, SKIPPED, UNKNOWN};
 use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
 use crate::moodle::stale::Stale;
@@ -60,11 +60,13 @@ enum Done {
     Failed(Error, Kept),
 }
 
+#[derive(Default)]
 struct Made {
     tenant: Option<Rc<Tenant>>,
     stale: Vec<Stale>,
     kept: Kept,
     facts: Vec<Fact>,
+    output: Option<String>,
 }
 
 fn outcome(done: Result<Done>, attempts: i64) -> Outcome {
@@ -75,9 +77,10 @@ fn outcome(done: Result<Done>, attempts: i64) -> Outcome {
         untried: false,
         kept: Kept::default(),
         facts: Vec::new(),
+        output: None,
     };
     let (error, kept) = match done {
-        Ok(Done::Made(made)) => return Outcome { kept: made.kept, facts: made.facts, ..plain(DONE) },
+        Ok(Done::Made(Made { kept, facts, output, .. })) => return Outcome { kept, facts, output, ..plain(DONE) },
         Ok(Done::Nothing) => return plain(SKIPPED),
         Ok(Done::Untried) => return Outcome { untried: true, ..plain(QUEUED) },
         Ok(Done::Failed(error, kept)) => (error, kept),
@@ -92,6 +95,7 @@ fn outcome(done: Result<Done>, attempts: i64) -> Outcome {
 fn ends(error: &Error, attempts: i64) -> &'static str {
     match error.kind() {
         Kind::JobCancelled => CANCELLED,
+        Kind::OutcomeUnknown => UNKNOWN,
         kind if kind.is_retryable() && attempts < journal::ATTEMPTS => QUEUED,
         _ => FAILED,
     }
@@ -104,7 +108,7 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
     let kept_image = item.text("beforeimage").map(str::to_owned);
     if tenant.is_none() && attempts > 1 && kept_image.is_some() {
         // A runner died between the last step, which took the tenant out of the registry, and the end of the item.
-        return Ok(Done::Made(Made { tenant: None, stale: Vec::new(), kept: Kept::default(), facts: Vec::new() }));
+        return Ok(Done::Made(Made::default()));
     }
     let (bench, server) = match Bench::set(shared, &item, tenant.as_ref()) {
         Ok(bench) => {
@@ -157,7 +161,8 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
                 shared.told.borrow_mut().insert(server.address.to_string(), json!(password.reveal()));
             }
             let (kept, facts) = (bench.steps.kept(), bench.steps.take_facts());
-            Ok(Done::Made(Made { tenant: Some(server), stale, kept, facts }))
+            let output = bench.steps.take_printed().map(|output| output.to_string());
+            Ok(Done::Made(Made { tenant: Some(server), stale, kept, facts, output }))
         }
         Ok((bench, Err(error))) => failed(shared, attempts, error, bench.steps.kept()),
         Err(error) => failed(shared, attempts, error, Kept::default()),
@@ -169,7 +174,7 @@ fn failed(shared: &Shared, attempts: i64, error: Error, kept: Kept) -> Result<Do
     if error.kind() == Kind::LeaseLost {
         return Err(error);
     }
-    if ends(&error, attempts) == FAILED {
+    if matches!(ends(&error, attempts), FAILED | UNKNOWN) {
         shared.failed.set(shared.failed.get() + 1);
     }
     Ok(Done::Failed(error, kept))
@@ -206,9 +211,13 @@ impl Bench {
             item: bench_id(item),
             tenant: item.int("tenantid").unwrap_or(0),
         };
+        let mut parameters: Map<String, Value> = serde_json::from_str(text("parameters")).unwrap_or_default();
+        for (name, value) in &shared.run.long {
+            parameters.entry(name).or_insert_with(|| value.clone());
+        }
         Ok(Self {
             tenant: Rc::new(tenant),
-            parameters: serde_json::from_str(text("parameters")).unwrap_or_default(),
+            parameters,
             steps: Steps::resume(Box::new(keeper), text("memory"), text("warnings")),
         })
     }

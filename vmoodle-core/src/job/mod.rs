@@ -87,7 +87,8 @@ pub(crate) async fn submit(
         return births::submit(db, control, keyring, operation, asked, &parameters, options).await;
     }
     let tenants = chosen(db, asked.targets).await?;
-    let items: Vec<_> = tenants.iter().map(|tenant| journal::NewItem::of(tenant, &parameters)).collect();
+    let copied = parameter::split(&parameters, false);
+    let items: Vec<_> = tenants.iter().map(|tenant| journal::NewItem::of(tenant, &copied)).collect();
     let new = journal::NewJob {
         operation: asked.operation,
         parameters: &parameters,
@@ -175,6 +176,8 @@ pub(crate) async fn run(
     let run = executor::Run {
         keyring: keyring.clone(),
         operation,
+        // What is made has its own part of the parameters.
+        long: if operation.meta().makes { Map::new() } else { parameter::split(&object(&job, "parameters"), true) },
         job: id,
         undo: job.text("mode") == Some("undo"),
         owner: format!(
@@ -325,7 +328,7 @@ fn refused(message: &str) -> Error {
 }
 
 fn shown(row: &Row) -> Map<String, Value> {
-    let json = ["parameters", "targets", "options", "warnings", "beforeimage", "afterimage"];
+    let json = ["parameters", "targets", "options", "warnings", "beforeimage", "afterimage", "output"];
     let value = |column: &str, cell: &Cell| match cell {
         Cell::Null => Value::Null,
         Cell::Int(number) => json!(number),
@@ -336,10 +339,17 @@ fn shown(row: &Row) -> Map<String, Value> {
     row.cells().filter(|(c, _)| !hidden(c)).map(|(c, cell)| (c.to_owned(), value(c, cell))).collect()
 }
 
-/// Sealed values are not shown.
+/// The longest text that is shown whole, in octets.
+const SHOWN: usize = 64 << 10;
+
+/// Sealed values are not shown, long ones by their beginning.
 fn masked(value: Value) -> Value {
     match value {
         Value::String(text) if text.starts_with("enc:v1:") => json!("_"),
+        Value::String(text) if text.len() > SHOWN => {
+            let begin: String = text.chars().take(1000).collect();
+            json!(format!("{begin}… ({} octets)", text.len()))
+        }
         Value::Object(map) => Value::Object(map.into_iter().map(|(name, value)| (name, masked(value))).collect()),
         Value::Array(list) => list.into_iter().map(masked).collect(),
         other => other,

@@ -9,6 +9,7 @@
 //! plugins ── which of them are on
 //! caches ── files and revisions     version  status  tasks  code ── what a site and a code base say of themselves
 //! roles ── what each may do, compared and changed
+//! statements ── a script that a person wrote, on one site
 //! caches ── files and revisions     version  status  code ── what a site and a code base say of themselves
 //! ```
 // `pub` for the tests at the boundary only, by the feature `testing`.
@@ -35,6 +36,7 @@ pub mod session;
 pub mod setting;
 pub mod site;
 pub mod stale;
+pub mod statements;
 pub mod status;
 pub mod tasks;
 pub mod users;

@@ -30,7 +30,7 @@ pub struct Meta {
     pub idempotent: bool,
     /// Whether its changes can be put back.
     pub undoable: bool,
-    /// Whether it changes nothing of the tenant, so that it runs although its plan is empty.
+    /// Whether there may be something to read although there is nothing to change, so that it runs with an empty plan.
     pub reads_only: bool,
     /// Whether the index must be published after it.
     pub publishes: bool,

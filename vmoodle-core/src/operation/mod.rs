@@ -32,6 +32,7 @@ mod restore_tenant;
 mod retire_tenant;
 mod role_change;
 mod role_sync;
+mod run_sql;
 mod set_config;
 mod snapshot_tenant;
 mod tenant_status;
@@ -66,6 +67,7 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
     &role_sync::RoleSync,
+    &run_sql::RunSql,
     &set_config::SetConfig,
     &snapshot_tenant::SnapshotTenant,
     &tenant_status::TenantStatus,

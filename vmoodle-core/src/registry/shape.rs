@@ -106,6 +106,7 @@ pub const TABLES: &[(&str, &[&str])] = &[
             "warnings",
             "beforeimage",
             "afterimage",
+            "output",
             "errorcode",
             "error",
             "timestarted",

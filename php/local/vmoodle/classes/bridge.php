@@ -380,6 +380,26 @@ final class bridge {
     }
 
     /**
+     * Asks one read-only SELECT of many tenants.
+     *
+     * @param string $sql one statement with {table} and [[?name]]
+     * @param array $parameters values by name, with their types
+     * @param string[] $targets selectors
+     * @param array $options row_limit, time_limit, size_limit, allow
+     * @param callable|null $row hears each row as it comes; false ends the question
+     * @return array rows (host first; none where $row heard them), errors, truncated, answered, failed
+     */
+    public static function query(
+        string $sql,
+        array $parameters,
+        array $targets,
+        array $options = [],
+        ?callable $row = null
+    ): array {
+        return self::call(static fn() => \Vmoodle\query($sql, $parameters, $targets, $options, $row));
+    }
+
+    /**
      * A job with its items.
      *
      * @param int $job its number

@@ -41,6 +41,11 @@ function xmldb_local_vmoodle_upgrade($oldversion) {
                 $dbman->install_one_table_from_xmldb_file(__DIR__ . '/install.xml', $table);
             }
         }
+        $table = new xmldb_table('local_vmoodle_item');
+        $field = new xmldb_field('output', XMLDB_TYPE_TEXT, null, null, null, null, null, 'afterimage');
+        if (!$dbman->field_exists($table, $field)) {
+            $dbman->add_field($table, $field);
+        }
     }
 
     if ($oldversion < 2026112200) {

@@ -6,6 +6,7 @@
 mod words;
 
 use crate::error::{Error, Kind, Result};
+use crate::sqlscript::lexis::{self, Opening};
 use crate::tenant::Engine;
 use words::{Verdict, verdict};
 
@@ -150,32 +151,19 @@ impl Script {
         if rest.starts_with(&self.delimiter) {
             return self.cut(self.at, self.at + self.delimiter.len());
         }
-        match (rest[0], rest.get(1).copied()) {
-            (b'\\', _) => return Err(refused("the dump holds a command of a client, `\\`")),
-            (mark @ (b'\'' | b'"'), _) => {
-                let escapes = if self.mysql { true } else { mark == b'\'' && self.follows_letter_e() };
-                self.enter(Within::Quotes { mark, escapes }, 1);
+        if rest[0] == b'\\' {
+            return Err(refused("the dump holds a command of a client, `\\`"));
+        }
+        match lexis::opening(&self.buffer[self.start..self.at], rest, self.mysql) {
+            Some(Opening::Quotes { mark, escapes }) => self.enter(Within::Quotes { mark, escapes }, 1),
+            Some(Opening::Line { skip }) => self.enter(Within::Line, skip),
+            Some(Opening::Comment) => self.enter(Within::Comment { depth: 1 }, 2),
+            Some(Opening::Dollars { length }) => {
+                let tag = rest[..length].to_vec();
+                self.enter(Within::Dollars { tag }, length);
             }
-            (b'`', _) if self.mysql => self.enter(Within::Quotes { mark: b'`', escapes: false }, 1),
-            (b'#', _) if self.mysql => self.enter(Within::Line, 1),
-            (b'-', Some(b'-')) if !self.mysql || rest.get(2).is_none_or(u8::is_ascii_whitespace) => {
-                self.enter(Within::Line, 2);
-            }
-            (b'/', Some(b'*')) => self.enter(Within::Comment { depth: 1 }, 2),
-            (b'$', _) if !self.mysql && !self.follows_word() => {
-                let tag = rest[1..].iter().take_while(|b| is_word(**b)).count();
-                match rest.get(1 + tag) {
-                    None if !self.ended => return Ok(Look::More),
-                    // `$1` is a parameter.
-                    Some(b'$') if !rest[1].is_ascii_digit() => {
-                        let tag = rest[..tag + 2].to_vec();
-                        let skip = tag.len();
-                        self.enter(Within::Dollars { tag }, skip);
-                    }
-                    _ => self.at += 1,
-                }
-            }
-            _ => {
+            Some(Opening::Unsure) if !self.ended => return Ok(Look::More),
+            Some(Opening::Unsure) | None => {
                 let first = self.delimiter[0];
                 let special =
                     |b: &u8| matches!(b, b'\'' | b'"' | b'`' | b'#' | b'-' | b'/' | b'$' | b'\\') || *b == first;
@@ -338,22 +326,6 @@ impl Script {
         self.within = within;
         self.at += skip;
     }
-
-    /// Whether the text before is one that a `$` belongs to.
-    fn follows_word(&self) -> bool {
-        self.at > self.start && is_word(self.buffer[self.at - 1])
-    }
-
-    /// `E'…'` has escapes by backslash.
-    fn follows_letter_e(&self) -> bool {
-        self.follows_word()
-            && self.buffer[self.at - 1].eq_ignore_ascii_case(&b'e')
-            && (self.at - self.start < 2 || !is_word(self.buffer[self.at - 2]))
-    }
-}
-
-fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80
 }
 
 fn refused(message: impl Into<String>) -> Error {

@@ -192,6 +192,10 @@ final class job_commands {
      * @return int exit code
      */
     private static function show(cli $cli, array $job): int {
+        if ($cli->option('csv')) {
+            sql_commands::csv($job);
+            return self::code($job['counts']);
+        }
         $cli->result($job, static function (array $job): void {
             cli::line(sprintf('%d  %s  %s  %s', $job['id'], $job['operation'], $job['status'], self::counts($job['counts'])));
             foreach ($job['items'] as $item) {
@@ -199,6 +203,7 @@ final class job_commands {
                 if ((string)$item['error'] !== '') {
                     cli::line('             ' . $item['error']);
                 }
+                sql_commands::output($item['output'] ?: []);
                 foreach ($item['warnings'] ?: [] as $warning) {
                     cli::line('             ' . get_string('cliwarning', 'local_vmoodle', $warning));
                 }
