@@ -182,12 +182,12 @@ async fn finish(work: &mut Work<'_>, mark: &str, output: Option<Output>) -> Resu
         Some(output) => steps.print(output.json()),
         None => steps.warn("an earlier run has committed the script; what it gave was lost with its runner"),
     }
-    steps.warn("Moodle's caches may hold what was there before: purge them");
     steps.step(SCRIPT, async || Ok(())).await?;
     let mut site = work.open_site().await?;
     let gone = statements::unmark(&mut site, mark).await;
     site.close().await;
-    work.stale.push(Stale::core_config());
+    // Nobody knows what a script has changed; what is named beside it goes for certain under a shared Redis prefix too.
+    work.stale.extend([Stale::every(), Stale::core_config()]);
     Ok(gone?)
 }
 
