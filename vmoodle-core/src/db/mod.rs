@@ -29,7 +29,7 @@ use sqlx::{MySqlConnection, PgConnection};
 
 pub use catalogue::{Limit, TextColumn};
 pub use fault::{Cause, Fault};
-pub use foreign::{Came, More, Session, Standing};
+pub use foreign::{Came, More, Session};
 pub use row::{Cell, Param, Row};
 pub use sql::{Part, Sql};
 

@@ -15,7 +15,9 @@ mod tree;
 mod words;
 
 pub use bind::Bound;
-pub use judge::{ALLOWED, Class, Rules, Verdict};
+#[cfg(any(test, feature = "testing"))]
+pub use judge::ALLOWED;
+pub use judge::{Class, Rules, Verdict};
 
 use token::Token;
 
