@@ -37,7 +37,7 @@ fn a_question_and_a_script_are_answered_by_real_sites() {
     assert_eq!(table.matches("lang").count(), 3, "{table}");
 
     let write = "UPDATE {config} SET value = 'vmoodle sql' WHERE name = 'supportname'";
-    let file = stage.farm.dataroot("script.sql");
+    let file = stage.farm.dataroot("scripts").join("script.sql");
     std::fs::write(&file, write).unwrap();
     let file = format!("--file={}", file.display());
     let (code, plan, complaints) = run(&stage, "sql", &[&file, "--write", "--plan"]);
