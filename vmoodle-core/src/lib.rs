@@ -59,7 +59,6 @@ pub mod host;
 pub mod ident;
 pub mod index;
 pub(crate) mod job;
-// `lifecycle`, which makes tenants, uses it next; until then tests do.
 pub(crate) mod lifecycle;
 #[cfg(not(feature = "testing"))]
 #[allow(dead_code)]
