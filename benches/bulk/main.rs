@@ -1,123 +1,179 @@
-//! One change on many tenants, journal and caches included, through the console: against PHP that writes the same rows by
-//! mysqli, and against a loop of Moodle's own script, of which some runs are sampled and scaled.
+//! One change on many tenants, journal and caches included, through the console: against PHP that writes or reads the same
+//! rows, and against a loop of Moodle's own scripts, of which some runs are sampled and scaled.
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
-mod farm;
+mod scripts;
 
 use std::time::Instant;
 
-use serde_json::{Value, json};
-use support::code::Kind;
-use support::database::{Database, Engine};
-use support::farm::Farm as MoodleFarm;
+use serde_json::{Map, Value, json};
+use support::database::Engine;
 use support::need::{self, Need};
 use support::process::output;
 use support::{php, root};
-use vmoodle_benches::figures::{Report, Spread, alternate, ratios};
+use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
 use vmoodle_benches::is_trial;
+use vmoodle_benches::many::Many;
 
-use farm::Farm;
-
-/// How many tenants there are.
-const TENANTS: usize = 1000;
+/// The tables that the operations touch; a tenant has no others unless `-- --full` asks for all of them.
+const TABLES: &[&str] = &[
+    "block",
+    "block_instances",
+    "cache_flags",
+    "capabilities",
+    "config",
+    "config_log",
+    "config_plugins",
+    "context",
+    "course",
+    "course_modules",
+    "filter_active",
+    "message_processors",
+    "modules",
+    "repository",
+    "role",
+    "role_allow_assign",
+    "role_allow_override",
+    "role_allow_switch",
+    "role_allow_view",
+    "role_assignments",
+    "role_capabilities",
+    "role_context_levels",
+    "role_names",
+    "sessions",
+    "task_adhoc",
+    "task_scheduled",
+    "user",
+    "user_preferences",
+];
+/// What is measured.
+const OPERATIONS: [&str; 6] =
+    ["set_config", "maintenance", "plugin_state", "capability_sync", "purge_caches", "role_compare"];
 /// How many items run at once.
-const AT_ONCE: u64 = 8;
-/// How many runs of Moodle's script stand for the loop.
-const SAMPLED: usize = 50;
+const AT_ONCE: u32 = 8;
+/// How many runs tell the seconds at one number of items at once.
+const RUNS: usize = 5;
 
 fn main() {
-    if need::all(&[Need::Php, Need::MariaDb]).is_none() {
+    if need::all(&[Need::Php, Need::Dumps]).is_none() {
         return;
     }
-    let (count, pairs) = if is_trial() { (3, 1) } else { (TENANTS, 20) };
-    let Some(farm) = Farm::new(count) else { return };
+    let full = std::env::args().any(|argument| argument == "--full");
+    let (count, pairs) = match (is_trial(), full) {
+        (true, _) => (3, 1),
+        (false, true) => (100, 20),
+        (false, false) => (1000, 20),
+    };
+    let tables = if full { "all 494 tables of a fresh Moodle" } else { "the tables that are touched" };
     let mut report = Report::new(
-        "bulk",
+        if full { "bulk-full" } else { "bulk" },
         &format!(
-            "Seconds for one change on {count} tenants on MariaDB, with the tables that it touches, {AT_ONCE} at once; ours \
-             with journal and caches, PHP with mysqli one after the other, in pairs, each first every other time. Moodle's \
-             script: {SAMPLED} runs on one full site, scaled.\n\n\
-             Repeat: `cargo bench -p vmoodle-benches --bench bulk`."
+            "Seconds for one change on {count} tenants with {tables}, {AT_ONCE} at once, journal and caches included; PHP \
+             (mysqli, pgsql) writes or reads the bare rows of one tenant after the other; in pairs, each first every other \
+             time. Moodle's script: one run on a full site ({} sampled), times {count}; without and with opcache.file_cache.\n\n\
+             Repeat: `cargo bench -p vmoodle-benches --bench bulk{}`.",
+            scripts::sampled(),
+            if full { " -- --full" } else { "" }
         ),
     );
-    let script = moodles_script(&mut report, count);
-    report.say("| operation | ours, seconds | PHP and mysqli, seconds | PHP / ours | Moodle's script / ours |");
-    report.say("|---|---|---|---|---|");
-    for operation in ["set_config", "maintenance", "purge_caches"] {
+    for engine in Engine::ALL {
+        let Some(farm) = Many::new(engine, "bulk", if full { &[] } else { TABLES }, count) else { continue };
+        let scripts = if full { Map::new() } else { scripts::seconds(&mut report, engine) };
+        rows(&mut report, &farm, pairs, &scripts);
+        if !full {
+            by_concurrency(&mut report, &farm);
+        }
+    }
+}
+
+fn rows(report: &mut Report, farm: &Many, pairs: usize, scripts: &Map<String, Value>) {
+    let engine = farm.control.engine.dbtype();
+    report.say(&format!(
+        "\n| {engine} | ours, seconds | PHP, seconds | PHP / ours, median (95 of 100 times between) | Moodle's script / ours | with file_cache |"
+    ));
+    report.say("|---|---|---|---|---|---|");
+    for operation in OPERATIONS {
+        // Odd and even numbers ask for opposite states, so that every run has something to change.
         let (mut one, mut other) = (0, 0);
         let (own, php) = alternate(
             pairs,
             || {
                 one += 1;
-                ours(&farm, operation, one)
+                ours(farm, operation, one, AT_ONCE)
             },
             || {
                 other += 1;
-                by_php(&farm, operation, other)
+                by_php(farm, operation, other)
             },
         );
-        report.keep(&format!("{operation}-seconds"), &own);
-        report.keep(&format!("{operation}-mysqli-seconds"), &php);
-        let against = match (operation, script) {
-            ("set_config", Some(seconds)) => format!("{:.0}", seconds / Spread::of(&own).median),
-            _ => "-".to_owned(),
+        report.keep(&format!("{engine}-{operation}-seconds"), &own);
+        report.keep(&format!("{engine}-{operation}-php-seconds"), &php);
+        let median = Spread::of(&own).median;
+        let script = |how: &str| match scripts.get(operation).and_then(|seconds| seconds[how].as_f64()) {
+            Some(seconds) => format!("{:.0}", seconds * f64::from(farm.count) / median),
+            None => "-".to_owned(),
         };
+        let ratios = ratios(&php, &own);
+        let (low, high) = median_between(&ratios);
         report.say(&format!(
-            "| {operation} | {} | {} | {:.1} | {against} |",
+            "| {operation} | {} | {} | {:.1} ({low:.1} to {high:.1}) | {} | {} |",
             Spread::of(&own).show(2),
             Spread::of(&php).show(2),
-            Spread::of(&ratios(&php, &own)).median,
+            Spread::of(&ratios).median,
+            script("plain"),
+            script("file_cache"),
         ));
     }
 }
 
-fn parameters(operation: &str, number: usize) -> Value {
-    match operation {
-        "set_config" => json!({"name": "vmoodlebench", "value": format!("ours {number}")}),
-        "maintenance" => json!({"mode": if number.is_multiple_of(2) { "off" } else { "on" }}),
-        _ => json!({}),
+fn by_concurrency(report: &mut Report, farm: &Many) {
+    let engine = farm.control.engine.dbtype();
+    report.say(&format!("\n| {engine}, set_config, so many at once | seconds |"));
+    report.say("|---|---|");
+    let runs = if is_trial() { 1 } else { RUNS };
+    let mut number = 1000;
+    for at_once in [1, 2, 4, 8, 16, 32, 64] {
+        let mut seconds = Vec::new();
+        for _ in 0..runs {
+            number += 1;
+            seconds.push(ours(farm, "set_config", number, at_once));
+        }
+        report.keep(&format!("{engine}-set_config-{at_once}-at-once-seconds"), &seconds);
+        report.say(&format!("| {at_once} | {} |", Spread::of(&seconds).show(2)));
     }
 }
 
-fn ours(farm: &Farm, operation: &str, number: usize) -> f64 {
+fn ours(farm: &Many, operation: &str, number: u32, at_once: u32) -> f64 {
+    let odd = !number.is_multiple_of(2);
+    let either = |yes: &str, no: &str| if odd { yes.to_owned() } else { no.to_owned() };
     let start = Instant::now();
-    let counts = farm.job(operation, &parameters(operation, number), AT_ONCE);
-    let seconds = start.elapsed().as_secs_f64();
-    assert_eq!(counts.get("failed"), None, "{counts:?}");
-    seconds
-}
-
-fn by_php(farm: &Farm, operation: &str, number: usize) -> f64 {
-    let mut command = php::without_extension();
-    command.arg(root::workspace().join("benches/bulk/rows.php"));
-    command.arg(&farm.control.socket).args([farm.control.user(), farm.control.password(), farm::BASE]);
-    command.args([farm.count.to_string(), operation.to_owned(), format!("php {number}")]).arg(farm.dataroots());
-    let start = Instant::now();
-    output(&mut command);
+    match operation {
+        "set_config" => farm.job(operation, json!({"name": "vmoodlebench", "value": format!("ours {number}")}), at_once),
+        "maintenance" => farm.job(operation, json!({ "mode": either("on", "off") }), at_once),
+        "plugin_state" => {
+            farm.job(operation, json!({"plugin": "block_html", "state": either("disabled", "enabled")}), at_once);
+        }
+        "capability_sync" => {
+            let permission = either("prevent", "allow");
+            let what = json!({"capability": "mod/forum:replypost", "roles": "student", "permission": permission});
+            farm.job(operation, what, at_once);
+        }
+        "role_compare" => {
+            let compared = farm.console.role_compare(&["all".into()], &Map::new()).expect("a comparison");
+            assert_eq!(compared["tenants"].as_array().map(Vec::len), Some(farm.count as usize));
+        }
+        _ => farm.job(operation, json!({}), at_once),
+    }
     start.elapsed().as_secs_f64()
 }
 
-/// Seconds that a loop of Moodle's own script would take over all tenants; `None` where there is no Moodle.
-fn moodles_script(report: &mut Report, count: usize) -> Option<f64> {
-    const HOST: &str = "one.example.org";
-    need::all(&[Need::Moodle, Need::Dumps])?;
-    let farm =
-        MoodleFarm::new(Kind::Moodle, "bulk", Database::shared(Engine::MariaDb, "bulk_moodle_control")?, json!({}));
-    farm.upgrade();
-    farm.add(HOST, &Database::shared(Engine::MariaDb, "bulk_moodle_one")?);
-    let runs = if is_trial() { 1 } else { SAMPLED };
-    let mut seconds = Vec::new();
-    // The first one fills the site's caches.
-    for number in 0..=runs {
-        let mut script = farm.script("admin/cli/cfg.php", Some(HOST));
-        script.args(["--name=vmoodlebench", &format!("--set={number}")]);
-        let start = Instant::now();
-        output(&mut script);
-        seconds.push(start.elapsed().as_secs_f64());
-    }
-    let seconds = &seconds[1..];
-    report.keep("cfg.php-seconds", seconds);
-    report.say(&format!("`php admin/cli/cfg.php`, one run: {} seconds.\n", Spread::of(seconds).show(3)));
-    #[allow(clippy::cast_precision_loss, reason = "a thousand tenants")]
-    Some(Spread::of(seconds).median * count as f64)
+fn by_php(farm: &Many, operation: &str, number: u32) -> f64 {
+    let mut command = php::without_extension();
+    command.arg(root::workspace().join("benches/bulk/rows.php")).arg(farm.control.engine.dbtype());
+    command.arg(&farm.control.socket).arg(farm.control.port.to_string());
+    command.args([farm.control.user(), farm.control.password(), &farm.base()]);
+    command.args([farm.count.to_string(), operation.to_owned(), number.to_string()]).arg(farm.dataroots());
+    let start = Instant::now();
+    output(&mut command);
+    start.elapsed().as_secs_f64()
 }

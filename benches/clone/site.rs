@@ -1,15 +1,14 @@
 //! A Moodle on a server of its own, its administrator, and the place for its clones.
 
-use serde_json::Map;
+use std::path::Path;
+
 use support::database::{Database, Engine};
 use support::moodle;
-use vmoodle_core::console::{ControlDatabase, ControlSite};
+use vmoodle_benches::many::control_site;
 use vmoodle_core::db::admin::ServerAdmin;
 use vmoodle_core::db::transfer::Door;
-use vmoodle_core::host::SiteAddress;
-use vmoodle_core::ident::{AccountName, DbName, Prefix};
+use vmoodle_core::ident::{AccountName, DbName};
 use vmoodle_core::secret::Secret;
-use vmoodle_core::settings::{Given, Settings};
 
 /// What is cloned, by whom and where to.
 pub(crate) struct Site {
@@ -24,12 +23,12 @@ pub(crate) struct Site {
 impl Site {
     /// A fresh Moodle with so many rows of log; `None` (said on stderr) where the engine is not installed.
     pub(crate) fn new(engine: Engine, log_rows: u32) -> Option<Self> {
-        let source = Database::shared(engine, "clone_source")?;
-        let control = Database::shared(engine, "clone_control")?;
+        let source = Database::durable(engine, "clone_source")?;
+        let control = Database::durable(engine, "clone_control")?;
         let target = Database { name: "clone_target".to_owned(), ..source.clone() };
         moodle::fill(&source, "Source");
         source.run(&log(engine, log_rows));
-        let admin = ServerAdmin::of_control(&site_of(&control)).expect("an administrator");
+        let admin = ServerAdmin::of_control(&control_site(&control, Path::new("/nowhere"))).expect("an administrator");
         let [owner, account] = ["clone_owner", "clone_account"].map(|name| AccountName::parse(name).expect("a name"));
         wait(async {
             for account in [&owner, &account] {
@@ -38,7 +37,7 @@ impl Site {
             // As a tenant's is: every object changes its owner with the clone.
             admin.grant(&Self::name(&source), &owner).await.expect("rights");
         });
-        let door = |database: &Database| Door::of_control(&site_of(database)).expect("a door");
+        let door = |database: &Database| Door::of_control(&control_site(database, Path::new("/nowhere"))).expect("a door");
         let (source_door, target_door) = (door(&source), door(&target));
         Some(Self { source, target, account, admin, source_door, target_door })
     }
@@ -78,27 +77,4 @@ fn log(engine: Engine, rows: u32) -> String {
            n % 3000, n % 700, CONCAT('{{\"section\":', n % 12, '}}'), 1700000000 + n, 'web', CONCAT('10.0.', n % 250, '.', n % 200)
          FROM {numbers}"
     )
-}
-
-/// A control site that is in this database: who administers the server, and how it is reached.
-fn site_of(database: &Database) -> ControlSite {
-    let tcp = database.engine == Engine::Postgres;
-    ControlSite {
-        database: ControlDatabase {
-            engine: vmoodle_core::tenant::Engine::parse(database.engine.dbtype()).expect("an engine"),
-            host: "localhost".into(),
-            port: tcp.then_some(database.port),
-            socket: Some(database.socket.display().to_string()),
-            database: Site::name(database),
-            user: database.user().into(),
-            password: Secret::new(database.password()),
-            options: Map::new(),
-        },
-        prefix: Prefix::parse("mdl_").expect("a prefix"),
-        address: SiteAddress::parse("https://farm.example.org").expect("an address"),
-        settings: Settings::new(Given::default(), "/nowhere").expect("settings"),
-        dataroot: "/nowhere".to_owned(),
-        dirroot: String::new(),
-        php: "php".into(),
-    }
 }

@@ -11,11 +11,8 @@ use support::scratch::Scratch;
 use support::{root, schema, tenant};
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
 use vmoodle_benches::is_trial;
-use vmoodle_core::console::{Console, ControlDatabase, ControlSite};
-use vmoodle_core::host::SiteAddress;
-use vmoodle_core::ident::{DbName, Prefix};
-use vmoodle_core::secret::Secret;
-use vmoodle_core::settings::{Given, Settings};
+use vmoodle_benches::many::control_site;
+use vmoodle_core::console::Console;
 
 /// How many tenants share a database, each with a prefix of its own.
 const PER_DATABASE: u32 = 100;
@@ -71,16 +68,16 @@ struct Farm {
 impl Farm {
     /// `None` (said on stderr) where the engine is not installed.
     fn new(engine: Engine, tenants: u32) -> Option<Self> {
-        let control = Database::shared(engine, "cron_control")?;
+        let control = Database::durable(engine, "cron_control")?;
         let install_xml = root::workspace().join("php/local/vmoodle/db/install.xml");
         control.run(&schema::statements(&install_xml, engine, "mdl_"));
         let folder = Scratch::new("cron");
-        let site = site(&control, folder.folder("control").display().to_string());
+        let site = control_site(&control, &folder.folder("control"));
         let console = Console::new(site);
         let mut database = None;
         for number in 0..tenants {
             if number % PER_DATABASE == 0 {
-                database = Database::shared(engine, &format!("cron_{}", number / PER_DATABASE));
+                database = Database::durable(engine, &format!("cron_{}", number / PER_DATABASE));
             }
             let database = database.as_ref()?;
             let prefix = format!("t{number}_");
@@ -118,26 +115,4 @@ fn tables(prefix: &str) -> String {
         tenant::VERSION,
         tasks.join(", ")
     )
-}
-
-fn site(database: &Database, dataroot: String) -> ControlSite {
-    let tcp = database.engine == Engine::Postgres;
-    ControlSite {
-        database: ControlDatabase {
-            engine: vmoodle_core::tenant::Engine::parse(database.engine.dbtype()).expect("an engine"),
-            host: if tcp { "127.0.0.1" } else { "localhost" }.into(),
-            port: tcp.then_some(database.port),
-            socket: (!tcp).then(|| database.socket.display().to_string()),
-            database: DbName::parse(&database.name).expect("a name"),
-            user: database.user().into(),
-            password: Secret::new(database.password()),
-            options: Map::new(),
-        },
-        prefix: Prefix::parse("mdl_").expect("a prefix"),
-        address: SiteAddress::parse("https://farm.example.org").expect("an address"),
-        settings: Settings::new(Given::default(), &dataroot).expect("settings"),
-        dataroot,
-        dirroot: String::new(),
-        php: "php".into(),
-    }
 }

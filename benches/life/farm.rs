@@ -8,11 +8,8 @@ use support::database::{Database, Engine};
 use support::need::program;
 use support::scratch::Scratch;
 use support::{moodle, root, schema};
-use vmoodle_core::console::{Console, ControlDatabase, ControlSite};
-use vmoodle_core::host::SiteAddress;
-use vmoodle_core::ident::{DbName, Prefix};
-use vmoodle_core::secret::Secret;
-use vmoodle_core::settings::{Given, Settings};
+use vmoodle_benches::many::{control_site, map};
+use vmoodle_core::console::Console;
 
 /// The tenant that is kept and copied.
 pub(crate) const SCHOOL: &str = "school.example.org";
@@ -31,12 +28,12 @@ impl Farm {
     /// A farm whose school has a fresh Moodle's database and so many files; `None` (said on stderr) where the engine is
     /// not installed.
     pub(crate) fn new(engine: Engine, files: u32) -> Option<Self> {
-        let control = Database::shared(engine, &format!("life_control_{}", engine.dbtype()))?;
+        let control = Database::durable(engine, &format!("life_control_{}", engine.dbtype()))?;
         control.run(&schema::statements(&root::workspace().join("php/local/vmoodle/db/install.xml"), engine, "mdl_"));
-        let school = Database::shared(engine, &format!("life_school_{}", engine.dbtype()))?;
+        let school = Database::durable(engine, &format!("life_school_{}", engine.dbtype()))?;
         moodle::fill(&school, "School");
         let folder = Scratch::new("life");
-        let console = Console::new(site_of(&control, &folder.folder("control")));
+        let console = Console::new(control_site(&control, &folder.folder("control")));
         let farm = Self { console, control, school, folder };
         fill(&farm.dataroot(), files);
         let mut row = map(farm.school.registry_columns());
@@ -154,34 +151,4 @@ fn client(database: &Database, dumps: bool) -> Command {
     }
     command.arg(&database.name);
     command
-}
-
-fn site_of(database: &Database, dataroot: &Path) -> ControlSite {
-    let tcp = database.engine == Engine::Postgres;
-    let dataroot = dataroot.display().to_string();
-    ControlSite {
-        database: ControlDatabase {
-            engine: vmoodle_core::tenant::Engine::parse(database.engine.dbtype()).expect("an engine"),
-            host: if tcp { "127.0.0.1" } else { "localhost" }.into(),
-            port: tcp.then_some(database.port),
-            socket: (!tcp).then(|| database.socket.display().to_string()),
-            database: DbName::parse(&database.name).expect("a name"),
-            user: database.user().into(),
-            password: Secret::new(database.password()),
-            options: Map::new(),
-        },
-        prefix: Prefix::parse("mdl_").expect("a prefix"),
-        address: SiteAddress::parse("https://farm.example.org").expect("an address"),
-        settings: Settings::new(Given::default(), &dataroot).expect("settings"),
-        dataroot,
-        dirroot: String::new(),
-        php: "php".into(),
-    }
-}
-
-pub(crate) fn map(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => panic!("{other} is no object"),
-    }
 }

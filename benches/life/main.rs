@@ -14,9 +14,10 @@ use support::database::{Database, Engine};
 use support::need::{self, Need};
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
 use vmoodle_benches::is_trial;
+use vmoodle_benches::many::map;
 use vmoodle_core::files::copy_tree;
 
-use farm::{Farm, SCHOOL, TEMPLATE, dump, load, map, own_octets};
+use farm::{Farm, SCHOOL, TEMPLATE, dump, load, own_octets};
 
 fn main() {
     if need::all(&[Need::Dumps]).is_none() {

@@ -11,11 +11,8 @@ use support::scratch::Scratch;
 use support::{root, schema};
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
 use vmoodle_benches::is_trial;
-use vmoodle_core::console::{Console, ControlDatabase, ControlSite};
-use vmoodle_core::host::SiteAddress;
-use vmoodle_core::ident::{DbName, Prefix};
-use vmoodle_core::secret::Secret;
-use vmoodle_core::settings::{Given, Settings};
+use vmoodle_benches::many::control_site;
+use vmoodle_core::console::Console;
 
 /// The tests' account is one of the server.
 const ALLOW: &str = "administrator";
@@ -58,11 +55,11 @@ const WRITES: &str = "UPDATE {config} SET value = 'fr' WHERE name = 'lang'";
 
 impl Farm {
     fn new(engine: Engine, count: usize) -> Option<Self> {
-        let control = Database::shared(engine, &format!("bench_sql_{}", engine.dbtype()))?;
+        let control = Database::durable(engine, &format!("bench_sql_{}", engine.dbtype()))?;
         control.run(&schema::statements(&root::workspace().join("php/local/vmoodle/db/install.xml"), engine, "mdl_"));
-        let tenants = Database::shared(engine, &format!("bench_sql_{}_tenants", engine.dbtype()))?;
+        let tenants = Database::durable(engine, &format!("bench_sql_{}_tenants", engine.dbtype()))?;
         let folder = Scratch::new("bench_sql");
-        let console = Console::new(site(&control, &folder));
+        let console = Console::new(control_site(&control, &folder.folder("control")));
         let id = if engine == Engine::MariaDb { "BIGINT AUTO_INCREMENT PRIMARY KEY" } else { "BIGSERIAL PRIMARY KEY" };
         let tables: Vec<String> = (0..count)
             .map(|number| {
@@ -153,27 +150,4 @@ fn client(database: &Database, sql: &str) -> Command {
     }
     command.args([run, sql]).arg(&database.name);
     command
-}
-
-fn site(database: &Database, folder: &Scratch) -> ControlSite {
-    let tcp = database.engine == Engine::Postgres;
-    let dataroot = folder.folder("control").display().to_string();
-    ControlSite {
-        database: ControlDatabase {
-            engine: vmoodle_core::tenant::Engine::parse(database.engine.dbtype()).expect("an engine"),
-            host: if tcp { "127.0.0.1" } else { "localhost" }.into(),
-            port: tcp.then_some(database.port),
-            socket: (!tcp).then(|| database.socket.display().to_string()),
-            database: DbName::parse(&database.name).expect("a name"),
-            user: database.user().into(),
-            password: Secret::new(database.password()),
-            options: Map::new(),
-        },
-        prefix: Prefix::parse("mdl_").expect("a prefix"),
-        address: SiteAddress::parse("https://control.example.org").expect("an address"),
-        settings: Settings::new(Given::default(), &dataroot).expect("settings"),
-        dataroot,
-        dirroot: String::new(),
-        php: "php".into(),
-    }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 pub mod figures;
+pub mod many;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,18 +1,20 @@
 //! Jobs over many tenants: fast facts, a plan, and a job that does nothing, each against one client call per tenant.
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
-mod farm;
-
 use std::time::Instant;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use support::database::Engine;
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
 use vmoodle_benches::is_trial;
+use vmoodle_benches::many::{Many, map};
 use vmoodle_core::moodle::status::FACTS;
 
-use farm::Farm;
+/// The tables that are read; a tenant of the bench has no others.
+const TABLES: [&str; 6] = ["config", "config_plugins", "user", "course", "task_scheduled", "task_adhoc"];
 
+/// How many items run at once.
+const AT_ONCE: u32 = 8;
 /// How many tenants the loop asks; its time is scaled to all of them.
 const SAMPLE: u32 = 50;
 
@@ -24,28 +26,29 @@ fn main() {
         &format!(
             "Seconds for {tenants} tenants on one server, whose databases hold the tables that are read, journal included; \
              ours against a loop of one `mariadb` or `psql` call for each tenant with the same statement ({SAMPLE} of them \
-             timed, and scaled), in pairs, each first every other time. The servers write without fsync.\n\n\
+             timed, and scaled), in pairs, each first every other time.\n\n\
              Repeat: `cargo bench -p vmoodle-benches --bench status`."
         ),
     );
     report.say("| engine | what | ours, seconds | loop, seconds | loop / ours, median (95 of 100 times between) | items a second |");
     report.say("|---|---|---|---|---|---|");
     for engine in Engine::ALL {
-        let Some(farm) = Farm::new(engine, tenants) else { continue };
-        measure(&mut report, &farm, pairs, "facts", |farm| seconds(|| farm.run("tenant_status", json!({}))));
+        let Some(farm) = Many::new(engine, "status", &TABLES, tenants) else { continue };
+        measure(&mut report, &farm, pairs, "facts", |farm| seconds(|| farm.job("tenant_status", json!({}), AT_ONCE)));
         measure(&mut report, &farm, pairs, "plan", |farm| {
             seconds(|| {
-                let plans = farm.console.plan("disable_tenant", &Map::new(), &["all".into()]).expect("a plan");
-                assert_eq!(plans.len(), farm.tenants as usize);
+                let wish = map(json!({ "name": "vmoodlebench", "value": "1" }));
+                let plans = farm.console.plan("set_config", &wish, &["all".into()]).expect("a plan");
+                assert_eq!(plans.len(), farm.count as usize);
             })
         });
         measure(&mut report, &farm, pairs, "a job that does nothing", |farm| {
-            seconds(|| farm.run("rehearse", json!({"log": "/dev/null"})))
+            seconds(|| farm.job("rehearse", json!({"log": "/dev/null"}), AT_ONCE))
         });
     }
 }
 
-fn measure(report: &mut Report, farm: &Farm, pairs: usize, what: &str, ours: fn(&Farm) -> f64) {
+fn measure(report: &mut Report, farm: &Many, pairs: usize, what: &str, ours: fn(&Many) -> f64) {
     let (own, looped) = alternate(pairs, || ours(farm), || one_by_one(farm));
     let engine = farm.control.engine.dbtype();
     report.keep(&format!("{engine}-{what}-seconds"), &own);
@@ -57,35 +60,25 @@ fn measure(report: &mut Report, farm: &Farm, pairs: usize, what: &str, ours: fn(
         Spread::of(&own).show(2),
         Spread::of(&looped).show(2),
         Spread::of(&ratios).median,
-        f64::from(farm.tenants) / Spread::of(&own).median,
+        f64::from(farm.count) / Spread::of(&own).median,
     ));
 }
 
 /// The same facts as administrators ask for them today.
-fn one_by_one(farm: &Farm) -> f64 {
+fn one_by_one(farm: &Many) -> f64 {
     let quote = if farm.control.engine == Engine::MariaDb { "`" } else { "\"" };
     let sql = FACTS.replace('?', "1700000000").replace('{', &format!("{quote}mdl_")).replace('}', quote);
-    let asked = SAMPLE.min(farm.tenants);
+    let asked = SAMPLE.min(farm.count);
     let took = seconds(|| {
         for number in 1..=asked {
             assert!(farm.database(number).run(&sql).contains("users"));
         }
     });
-    took * f64::from(farm.tenants) / f64::from(asked)
+    took * f64::from(farm.count) / f64::from(asked)
 }
 
 fn seconds(work: impl FnOnce()) -> f64 {
     let start = Instant::now();
     work();
     start.elapsed().as_secs_f64()
-}
-
-impl Farm {
-    /// Runs a job over all tenants; every item must be done.
-    fn run(&self, operation: &str, parameters: Value) {
-        let Value::Object(parameters) = parameters else { panic!("parameters are a map") };
-        let job = self.console.job_submit(operation, &parameters, &["all".into()], &Map::new()).expect("a job");
-        let counts = self.console.job_run(job, &mut |_| {}).expect("a run");
-        assert_eq!(Value::Object(counts), json!({ "done": self.tenants }));
-    }
 }

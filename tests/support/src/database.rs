@@ -51,6 +51,14 @@ impl Database {
         })
     }
 
+    /// As [`Self::shared`], on the server that writes as the engine does by itself: for benches.
+    pub fn durable(engine: Engine, name: &str) -> Option<Self> {
+        Some(match engine {
+            Engine::MariaDb => MariaDb::durable()?.database(name),
+            Engine::Postgres => Postgres::durable()?.database(name),
+        })
+    }
+
     /// The account that PHP is given.
     pub fn user(&self) -> &'static str {
         match self.engine {

@@ -15,27 +15,32 @@ pub const USER: &str = "vmoodle";
 /// Its password.
 pub const PASSWORD: &str = "pass'word \\ with \"quotes\"";
 
-/// A server with a folder, a unix socket and a TCP port of its own, without any fsync.
+/// A server with a folder, a unix socket and a TCP port of its own, without any fsync unless it is [`Self::durable`].
 #[derive(Debug)]
 pub struct MariaDb {
     // Ends before the folder goes.
     server: Server,
     folder: Scratch,
     port: u16,
+    durable: bool,
 }
 
 impl MariaDb {
     /// Starts one; `None` (said on stderr) where MariaDB is not installed.
     pub fn start() -> Option<Self> {
+        Self::begin(false)
+    }
+
+    fn begin(durable: bool) -> Option<Self> {
         need::all(&[Need::MariaDb])?;
         let folder = Scratch::new("mariadb");
         install(&folder);
         // Between our look at the port and the server's bind somebody else may take it.
         for _ in 0..3 {
             let port = free_port();
-            let mut server = launch(&folder, port);
+            let mut server = launch(&folder, port, durable);
             if wait::holds_within(Duration::from_mins(1), || !server.runs() || answers(&folder)) && server.runs() {
-                return Some(Self { server, folder, port });
+                return Some(Self { server, folder, port, durable });
             }
         }
         panic!("mariadbd did not start:\n{}", log(&folder));
@@ -45,6 +50,12 @@ impl MariaDb {
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<MariaDb>> = OnceLock::new();
         SHARED.get_or_init(Self::start).as_ref()
+    }
+
+    /// The one server of this program that writes as MariaDB does by itself, so that a bench counts what a commit costs.
+    pub fn durable() -> Option<&'static Self> {
+        static DURABLE: OnceLock<Option<MariaDb>> = OnceLock::new();
+        DURABLE.get_or_init(|| Self::begin(true)).as_ref()
     }
 
     /// The unix socket.
@@ -70,7 +81,7 @@ impl MariaDb {
     /// Starts it again on the same socket, port and data.
     pub fn restart(&mut self) {
         self.server.end();
-        self.server = launch(&self.folder, self.port);
+        self.server = launch(&self.folder, self.port, self.durable);
         wait::until(Duration::from_mins(1), "mariadbd", || answers(&self.folder));
     }
 }
@@ -107,7 +118,7 @@ fn install(folder: &Scratch) {
     std::fs::write(folder.join("init.sql"), accounts).unwrap();
 }
 
-fn launch(folder: &Scratch, port: u16) -> Server {
+fn launch(folder: &Scratch, port: u16, durable: bool) -> Server {
     let mut arguments = vec![
         "--no-defaults".to_owned(),
         format!("--datadir={}", folder.join("data").display()),
@@ -122,13 +133,8 @@ fn launch(folder: &Scratch, port: u16) -> Server {
             "--skip-name-resolve",
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_unicode_ci",
-            // Written to the page cache at each commit: outlives a killed server.
-            "--innodb-flush-log-at-trx-commit=2",
-            "--innodb-flush-method=nosync",
-            "--innodb-doublewrite=0",
             "--innodb-buffer-pool-size=256M",
             "--innodb-log-file-size=64M",
-            "--sync-binlog=0",
             "--aria-log-purge-type=immediate",
             "--max-connections=200",
             "--table-open-cache=4000",
@@ -136,6 +142,11 @@ fn launch(folder: &Scratch, port: u16) -> Server {
         ]
         .map(str::to_owned),
     );
+    if !durable {
+        // Written to the page cache at each commit: outlives a killed server.
+        let cached = ["--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--innodb-doublewrite=0"];
+        arguments.extend(cached.map(str::to_owned));
+    }
     arguments.extend(is_root().then(|| "--user=root".to_owned()));
     Server::start(&program("mariadbd").expect("needed"), arguments, None, &folder.join("log"), Stop::Kill)
 }

@@ -15,27 +15,32 @@ pub const USER: &str = "vmoodle";
 /// Its password, asked for over TCP.
 pub const PASSWORD: &str = "pass'word \\ with \"quotes\"";
 
-/// A server with a folder, a unix socket and a TCP port of its own, without any fsync.
+/// A server with a folder, a unix socket and a TCP port of its own, without any fsync unless it is [`Self::durable`].
 #[derive(Debug)]
 pub struct Postgres {
     // Ends before the folder goes.
     server: Server,
     folder: Scratch,
     port: u16,
+    durable: bool,
 }
 
 impl Postgres {
     /// Starts one; `None` (said on stderr) where PostgreSQL is not installed.
     pub fn start() -> Option<Self> {
+        Self::begin(false)
+    }
+
+    fn begin(durable: bool) -> Option<Self> {
         need::all(&[Need::PostgreSql])?;
         let folder = Scratch::new("postgres");
         install(&folder);
         for _ in 0..3 {
             let port = free_port();
-            let mut server = launch(&folder, port);
+            let mut server = launch(&folder, port, durable);
             if wait::holds_within(Duration::from_mins(1), || !server.runs() || answers(&folder, port)) && server.runs()
             {
-                return Some(Self { server, folder, port });
+                return Some(Self { server, folder, port, durable });
             }
         }
         panic!("postgres did not start:\n{}", std::fs::read_to_string(folder.join("log")).unwrap_or_default());
@@ -45,6 +50,12 @@ impl Postgres {
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Postgres>> = OnceLock::new();
         SHARED.get_or_init(Self::start).as_ref()
+    }
+
+    /// The one server of this program that writes as PostgreSQL does by itself, so that a bench counts what a commit costs.
+    pub fn durable() -> Option<&'static Self> {
+        static DURABLE: OnceLock<Option<Postgres>> = OnceLock::new();
+        DURABLE.get_or_init(|| Self::begin(true)).as_ref()
     }
 
     /// The folder of the unix socket, as libpq wants it.
@@ -97,7 +108,7 @@ fn install(folder: &Scratch) {
     output(&mut command);
 }
 
-fn launch(folder: &Scratch, port: u16) -> Server {
+fn launch(folder: &Scratch, port: u16, durable: bool) -> Server {
     let mut arguments = vec![
         "-D".to_owned(),
         folder.join("data").display().to_string(),
@@ -106,16 +117,10 @@ fn launch(folder: &Scratch, port: u16) -> Server {
         "-p".to_owned(),
         port.to_string(),
     ];
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-        "max_wal_senders=0",
-        "wal_level=minimal",
-        "max_connections=200",
-    ] {
-        arguments.extend(["-c".to_owned(), setting.to_owned()]);
+    let cached = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_senders=0", "wal_level=minimal"];
+    let settings = ["listen_addresses=127.0.0.1", "max_connections=200"];
+    for setting in settings.iter().chain(cached.iter().filter(|_| !durable)) {
+        arguments.extend(["-c".to_owned(), (*setting).to_owned()]);
     }
     Server::start(&program("postgres").expect("needed"), arguments, owner(), &folder.join("log"), Stop::Quit)
 }
