@@ -8,10 +8,13 @@ use std::process::Command;
 use serde_json::{Value, json};
 use support::database::{Database, Engine};
 use vmoodle_core::console::Console;
+use vmoodle_core::moodle::account;
+use vmoodle_core::secret::Secret;
 use vmoodle_core::settings::Given;
 
 use crate::adopt::Plain;
 use crate::life::{dataroot, done, row, site, source, submit, tree};
+use crate::purge::sealed;
 use crate::{Farm, control, farm, on_both_engines};
 
 /// What the process of a runner is told.
@@ -29,7 +32,8 @@ fn a_runner() {
         socket: PathBuf::from(text("socket")),
         port: told["port"].as_u64().unwrap().try_into().unwrap(),
     };
-    let console = Console::new(control(&database, text("dataroot"), Given::default()));
+    let given = Given { keyfile: told["keyfile"].as_str().map(str::to_owned), ..Given::default() };
+    let console = Console::new(control(&database, text("dataroot"), given));
     if let Some(snapshot) = told["trial"].as_str() {
         console.snapshot_trial(snapshot, None).unwrap();
         return;
@@ -51,7 +55,7 @@ fn is_killed_in(farm: &Farm, work: Value, boundary: u32) -> bool {
     let database = &farm.database;
     let mut told = crate::map(json!({
         "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
-        "dataroot": farm.control.dataroot,
+        "dataroot": farm.control.dataroot, "keyfile": farm.control.settings.keyfile,
     }));
     told.extend(crate::map(work));
     let told = Value::Object(told);
@@ -263,6 +267,29 @@ on_both_engines! {
             assert!(farm.console.tenant(&host).is_err() && !has_database_like(&farm, &format!("m{}_", 200 + boundary)), "{host}");
         });
         assert!(killed >= 6, "{killed}");
+    }
+
+    fn a_password_that_is_made_survives_any_kill_and_is_told_once(engine: Engine) {
+        let Some((farm, _keys)) = sealed("crash_pass", engine) else { return };
+        source(&farm, "a.example.org");
+        done(&farm, "snapshot_tenant", json!({"name": "basic"}), &["a.example.org"]);
+        let host = |boundary: u32| format!("p{boundary}.example.org");
+        let last = std::cell::Cell::new(0);
+        let create = |boundary: u32| {
+            let nodes = json!([{"vhostname": format!("https://{}", host(boundary))}]);
+            let wish = json!({"template": "basic", "admin": "generate", "nodes": nodes});
+            last.set(submit(&farm, "create_tenant", wish, &[]).unwrap());
+            last.get()
+        };
+        let user = if engine == Engine::MariaDb { "`mdl_user`" } else { "\"mdl_user\"" };
+        let killed = at_every_boundary(&farm, create, |boundary| {
+            let told = farm.console.job_passwords(last.get()).unwrap();
+            let password = told[&format!("https://{}", host(boundary))].as_str().unwrap();
+            let hash = site(&farm, &host(boundary)).run(&format!("SELECT password FROM {user} WHERE id = 2"));
+            assert!(account::verifies(&Secret::new(password), hash.trim()), "boundary {boundary}");
+            assert!(farm.console.job_passwords(last.get()).unwrap().is_empty());
+        });
+        assert!(killed >= 10, "{killed}");
     }
 
     fn an_adoption_and_its_undo_survive_any_kill(engine: Engine) {
