@@ -14,7 +14,7 @@ use vmoodle_core::settings::Given;
 
 use crate::adopt::Plain;
 use crate::life::{dataroot, done, row, site, source, submit, tree};
-use crate::purge::sealed;
+use crate::purge::{preferences, sealed};
 use crate::{Farm, control, farm, on_both_engines};
 
 /// What the process of a runner is told.
@@ -271,7 +271,7 @@ on_both_engines! {
 
     fn a_password_that_is_made_survives_any_kill_and_is_told_once(engine: Engine) {
         let Some((farm, _keys)) = sealed("crash_pass", engine) else { return };
-        source(&farm, "a.example.org");
+        preferences(&source(&farm, "a.example.org"), engine);
         done(&farm, "snapshot_tenant", json!({"name": "basic"}), &["a.example.org"]);
         let host = |boundary: u32| format!("p{boundary}.example.org");
         let last = std::cell::Cell::new(0);

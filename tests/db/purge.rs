@@ -174,7 +174,7 @@ on_both_engines! {
 }
 
 /// The table of preferences as Moodle has it, with an account that is locked.
-fn preferences(database: &support::database::Database, engine: Engine) {
+pub(crate) fn preferences(database: &support::database::Database, engine: Engine) {
     let id = if engine == Engine::MariaDb { "BIGINT AUTO_INCREMENT PRIMARY KEY" } else { "BIGSERIAL PRIMARY KEY" };
     database.run(&format!(
         "DROP TABLE mdl_user_preferences;
