@@ -195,7 +195,7 @@ fn sessions_in_redis_end_by_each_users_own_list_and_no_other_tenants() {
         _ => None,
     });
     farm.console = vmoodle_core::console::Console::new(farm.control.clone());
-    site(&farm, "a.example.org");
+    crate::life::source(&farm, "a.example.org");
     let id = farm.console.tenant("a.example.org").unwrap()["id"].as_i64().unwrap();
     let own = farm.control.farm().tenant_prefix(vmoodle_core::tenant::TenantId(u32::try_from(id).unwrap()));
     for prefix in [own.as_str(), "other_"] {
@@ -209,4 +209,11 @@ fn sessions_in_redis_end_by_each_users_own_list_and_no_other_tenants() {
     assert_eq!(job(&farm, "kill_sessions", json!({}), &["all"]).1, json!({"done": 1}));
     assert_eq!(redis.run(&["KEYS", &format!("{own}*")]).trim(), "");
     assert_eq!(redis.run(&["KEYS", "other_*"]).lines().count(), 4);
+
+    // Who is signed in must not become whoever has the same number in the contents of a snapshot.
+    crate::life::done(&farm, "snapshot_tenant", json!({"name": "basic"}), &["a.example.org"]);
+    redis.run(&["HSET", &format!("{own}user_2"), "a", "1"]);
+    redis.run(&["HSET", &format!("{own}session_a"), "sessdata", "x"]);
+    crate::life::done(&farm, "restore_tenant", json!({"snapshot": "basic"}), &["a.example.org"]);
+    assert_eq!(redis.run(&["KEYS", &format!("{own}*")]).trim(), "");
 }

@@ -33,7 +33,7 @@ fn engine(number: usize) -> Engine {
 }
 
 /// The short name and the name of each tenant.
-fn nodes() -> Vec<(String, String)> {
+fn tenants() -> Vec<(String, String)> {
     let name = |number: usize| match NAMES[number % NAMES.len()] {
         (shortname, name) if number < NAMES.len() => (shortname.to_owned(), name.to_owned()),
         (_, name) => (format!("many{number}"), format!("{name} {number}")),
@@ -80,7 +80,7 @@ fn a_file_of_fifty_tenants_makes_fifty_sites_and_tells_no_password() {
     };
 
     // One line that is wrong stops all where that is asked for, and itself only where it is not.
-    let (good, mut bad) = (nodes(), nodes());
+    let (good, mut bad) = (tenants(), tenants());
     bad[7].0 = "many/../../x".to_owned();
     std::fs::write(&path, file(&bad)).unwrap();
     let before = registry(&stage);
