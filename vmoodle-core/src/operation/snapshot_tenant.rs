@@ -57,11 +57,11 @@ impl Operation for SnapshotTenant {
             if old.is_empty() {
                 return Ok(());
             }
-            let shelf = build::shelf(&ground);
+            let snapshots = build::shelf(&ground);
             let prune = move || {
                 // One that has got a name meanwhile is a template.
-                let unnamed = |id: &String| shelf.open(id).is_ok_and(|one| one.facts.name.is_none());
-                shelf.delete_all(&old.into_iter().filter(unnamed).collect::<Vec<_>>())
+                let unnamed = |id: &String| snapshots.open(id).is_ok_and(|one| one.facts.name.is_none());
+                snapshots.delete_all(&old.into_iter().filter(unnamed).collect::<Vec<_>>())
             };
             ground.steps.step("pruned", async || blocking(prune).await).await
         })
@@ -70,13 +70,11 @@ impl Operation for SnapshotTenant {
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(async move {
             let (ground, id) = (work.ground()?, id_in(changes)?.to_owned());
-            let shelf = build::shelf(&ground);
-            ground.steps.step("deleted", async || blocking(move || shelf.delete_all(&[id])).await).await?;
-            match pruned(changes).len() {
-                0 => {}
-                gone => {
-                    ground.steps.warn(format!("{gone} older snapshots went with this one's making: they stay gone"))
-                }
+            let snapshots = build::shelf(&ground);
+            ground.steps.step("deleted", async || blocking(move || snapshots.delete_all(&[id])).await).await?;
+            let gone = pruned(changes).len();
+            if gone > 0 {
+                ground.steps.warn(format!("{gone} older snapshots went with this one's making: they stay gone"));
             }
             Ok(())
         })
