@@ -115,6 +115,53 @@ fn a_tenant_that_shares_a_redis_prefix_loses_its_own_entries_only() {
 }
 
 #[test]
+fn what_redis_keeps_of_other_contents_goes_with_them() {
+    let (Some(farm), Some(redis)) = (farm("caches_life", Engine::MariaDb), Redis::shared()) else { return };
+    crate::life::source(&farm, "a.example.org");
+    let (hosts, root) = (["a.example.org", "b.example.org"], dataroot(&farm, "a.example.org"));
+    put(&root.join("muc/config.php"), &muc("8a11", redis.port(), "life_", "fast"));
+    let (config, lists) = (format!("life_{CONFIG}"), format!("life_{MANAGER}"));
+    // Of this site and of another one under the same prefix.
+    let fill = || {
+        redis.run(&["HSET", &config, CORE, "old", PLUGIN, "old", OTHERS, "theirs"]);
+        redis.run(&["HSET", &lists, &format!("enabled-{LISTS}"), "old", &format!("enabled-{OTHERS_LISTS}"), "theirs"]);
+    };
+    let assert_gone = |what: &str| {
+        assert_eq!(redis.run(&["HKEYS", &config]).trim(), OTHERS, "{what}");
+        assert_eq!(redis.run(&["HKEYS", &lists]).trim(), format!("enabled-{OTHERS_LISTS}"), "{what}");
+        fill();
+    };
+    let (done, undo) = (crate::life::done, crate::life::undo);
+    done(&farm, "snapshot_tenant", json!({"name": "basic"}), &hosts[..1]);
+    fill();
+    let restored = done(&farm, "restore_tenant", json!({"snapshot": "basic"}), &hosts[..1]);
+    assert_gone("restored");
+    undo(&farm, restored);
+    assert_gone("restored, undone");
+    let renamed = done(&farm, "rename_tenant", json!({"wwwroot": "https://b.example.org"}), &hosts[..1]);
+    assert_gone("renamed");
+    undo(&farm, renamed);
+    assert_gone("renamed, undone");
+    done(&farm, "retire_tenant", json!({}), &hosts[..1]);
+    let destroyed = done(&farm, "destroy_tenant", json!({"hosts": hosts[0]}), &hosts[..1]);
+    assert_gone("destroyed");
+    undo(&farm, destroyed);
+    assert_gone("brought back");
+    redis.run(&["DEL", &config, &lists]);
+}
+
+#[test]
+fn a_redis_that_is_down_keeps_nobody_from_throwing_a_site_away() {
+    let Some(farm) = farm("caches_away", Engine::MariaDb) else { return };
+    crate::life::source(&farm, "a.example.org");
+    put(&dataroot(&farm, "a.example.org").join("muc/config.php"), &muc("8a11", 1, "life_", "fast"));
+    crate::life::done(&farm, "retire_tenant", json!({}), &["a.example.org"]);
+    let destroyed = crate::life::done(&farm, "destroy_tenant", json!({"hosts": "a.example.org"}), &["a.example.org"]);
+    let told = item(&farm, destroyed)["warnings"].to_string();
+    assert!(told.contains("entries of its caches stay") && told.contains("Redis"), "{told}");
+}
+
+#[test]
 fn a_redis_that_is_down_fails_the_item_and_a_cache_of_php_is_told() {
     let Some(farm) = farm("caches_down", Engine::MariaDb) else { return };
     let database = site(&farm, "a.example.org");

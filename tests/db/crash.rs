@@ -1,17 +1,23 @@
 //! A runner that is killed (kill -9) at every boundary between two steps of every operation on a tenant's life: a resume
 //! ends in the same state as a run that nobody cut off.
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::database::{Database, Engine};
+use support::wait;
 use vmoodle_core::console::Console;
+use vmoodle_core::moodle::account;
+use vmoodle_core::secret::Secret;
 use vmoodle_core::settings::Given;
 
 use crate::adopt::Plain;
 use crate::life::{dataroot, done, row, site, source, submit, tree};
+use crate::purge::{preferences, sealed};
 use crate::{Farm, control, farm, on_both_engines};
 
 /// What the process of a runner is told.
@@ -29,7 +35,13 @@ fn a_runner() {
         socket: PathBuf::from(text("socket")),
         port: told["port"].as_u64().unwrap().try_into().unwrap(),
     };
-    let console = Console::new(control(&database, text("dataroot"), Given::default()));
+    let given = Given { keyfile: told["keyfile"].as_str().map(str::to_owned), ..Given::default() };
+    let mut control = control(&database, text("dataroot"), given);
+    if let Some(php) = told["php"].as_str() {
+        php.clone_into(&mut control.php);
+        control.dirroot = text("dataroot");
+    }
+    let console = Console::new(control);
     if let Some(snapshot) = told["trial"].as_str() {
         console.snapshot_trial(snapshot, None).unwrap();
         return;
@@ -48,24 +60,26 @@ pub(crate) fn is_killed_in_a_trial(farm: &Farm, snapshot: &str, boundary: u32) -
 }
 
 fn is_killed_in(farm: &Farm, work: Value, boundary: u32) -> bool {
-    let database = &farm.database;
-    let mut told = crate::map(json!({
-        "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
-        "dataroot": farm.control.dataroot,
-    }));
-    told.extend(crate::map(work));
-    let told = Value::Object(told);
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::a_runner", "--ignored"])
-        .env(TOLD, told.to_string())
-        .env("VMOODLE_CRASH_AT", boundary.to_string())
-        .output()
-        .unwrap();
+    let output = runner(farm, work).env("VMOODLE_CRASH_AT", boundary.to_string()).output().unwrap();
     match output.status.signal() {
         Some(9) => true,
         _ if output.status.success() => false,
         _ => panic!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
     }
+}
+
+/// The process of a runner.
+fn runner(farm: &Farm, work: Value) -> Command {
+    let database = &farm.database;
+    let mut told = crate::map(json!({
+        "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
+        "dataroot": farm.control.dataroot, "keyfile": farm.control.settings.keyfile,
+    }));
+    told.extend(crate::map(work));
+    let told = Value::Object(told);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "crash::a_runner", "--ignored"]).env(TOLD, told.to_string());
+    command
 }
 
 /// Makes a job for each boundary, kills its runner there, resumes it and looks; gives how often it was killed.
@@ -87,6 +101,26 @@ pub(crate) fn at_every_boundary(farm: &Farm, job: impl Fn(u32) -> i64, look: imp
         }
     }
     unreachable!("a job has an end")
+}
+
+#[test]
+fn an_installer_ends_with_its_runner() {
+    let Some(farm) = farm("crash_php", Engine::MariaDb) else { return };
+    let (php, noted) = (farm.folder.join("standin.sh"), farm.folder.join("pid"));
+    // What outlived its runner would go on in the database that the next runner empties.
+    let script = format!("#!/bin/sh\necho $$ > {}\nwhile :; do sleep 0.1; done\n", noted.display());
+    std::fs::write(&php, script).unwrap();
+    std::fs::set_permissions(&php, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let nodes = json!([{"vhostname": "https://fresh.example.org"}]);
+    let job = submit(&farm, "create_tenant", json!({ "nodes": nodes }), &[]).unwrap();
+    let mut runner = runner(&farm, json!({ "job": job, "php": php })).stdout(Stdio::null()).spawn().unwrap();
+    let pid = || std::fs::read_to_string(&noted).ok().filter(|text| text.ends_with('\n'));
+    wait::until(Duration::from_secs(30), "the installer to run", || pid().is_some());
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    let stat = format!("/proc/{}/stat", pid().unwrap().trim());
+    let gone = || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z"));
+    wait::until(Duration::from_secs(10), "the installer to end with its runner", gone);
 }
 
 fn aside(farm: &Farm) -> usize {
@@ -263,6 +297,29 @@ on_both_engines! {
             assert!(farm.console.tenant(&host).is_err() && !has_database_like(&farm, &format!("m{}_", 200 + boundary)), "{host}");
         });
         assert!(killed >= 6, "{killed}");
+    }
+
+    fn a_password_that_is_made_survives_any_kill_and_is_told_once(engine: Engine) {
+        let Some((farm, _keys)) = sealed("crash_pass", engine) else { return };
+        preferences(&source(&farm, "a.example.org"), engine);
+        done(&farm, "snapshot_tenant", json!({"name": "basic"}), &["a.example.org"]);
+        let host = |boundary: u32| format!("p{boundary}.example.org");
+        let last = std::cell::Cell::new(0);
+        let create = |boundary: u32| {
+            let nodes = json!([{"vhostname": format!("https://{}", host(boundary))}]);
+            let wish = json!({"template": "basic", "admin": "generate", "nodes": nodes});
+            last.set(submit(&farm, "create_tenant", wish, &[]).unwrap());
+            last.get()
+        };
+        let user = if engine == Engine::MariaDb { "`mdl_user`" } else { "\"mdl_user\"" };
+        let killed = at_every_boundary(&farm, create, |boundary| {
+            let told = farm.console.job_passwords(last.get()).unwrap();
+            let password = told[&format!("https://{}", host(boundary))].as_str().unwrap();
+            let hash = site(&farm, &host(boundary)).run(&format!("SELECT password FROM {user} WHERE id = 2"));
+            assert!(account::verifies(&Secret::new(password), hash.trim()), "boundary {boundary}");
+            assert!(farm.console.job_passwords(last.get()).unwrap().is_empty());
+        });
+        assert!(killed >= 10, "{killed}");
     }
 
     fn an_adoption_and_its_undo_survive_any_kill(engine: Engine) {

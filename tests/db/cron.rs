@@ -13,6 +13,7 @@ use support::{tenant::VERSION, wait};
 use vmoodle_core::console::{Console, ControlSite};
 use vmoodle_core::settings::Given;
 
+use crate::life::{done, submit};
 use crate::{Farm, control, farm, map, on_both_engines};
 
 /// What the process of a runner is told.
@@ -290,6 +291,35 @@ on_both_engines! {
         assert_eq!(stage.cron_row(1, "leaseuntil, timestarted"), "0\t0", "nothing is kept of it");
         stage.farm.database.run("UPDATE mdl_local_vmoodle SET lockuntil = 1");
         assert_eq!(stage.cron(json!({}))["done"], 1);
+    }
+
+    fn a_job_that_takes_a_tenant_away_waits_for_the_end_of_its_cron(engine: Engine) {
+        let Some(stage) = Stage::new("wait", engine) else { return };
+        stage.add_due("a.org", 50);
+        stage.add("b.org");
+        let (folder, code) = (stage.farm.folder.folder("a.org"), PathBuf::from(&stage.control.dirroot));
+        stage.script("a.org", &format!("while ! test -f go; do sleep 0.1; done; test -d '{}' && echo there >> ran.log", folder.display()));
+        std::thread::scope(|scope| {
+            let cron = scope.spawn(|| stage.cron(json!({})));
+            wait::until(Duration::from_secs(30), "the cron to run", || stage.ran().len() == 1);
+            for host in ["a.org", "b.org"] {
+                // Any other job goes on beside it.
+                done(&stage.farm, "retire_tenant", json!({}), &[host]);
+            }
+            let job = submit(&stage.farm, "destroy_tenant", json!({"hosts": "a.org,b.org"}), &["a.org", "b.org"]).unwrap();
+            let control = stage.farm.control.clone();
+            let runner = scope.spawn(move || Console::new(control).job_run(job, &mut |_| {}).unwrap());
+            let items = || stage.farm.console.job(job).unwrap()["items"].clone();
+            wait::until(Duration::from_secs(30), "the other tenant's part", || items()[1]["status"] == "done");
+            wait::until(Duration::from_secs(30), "the reason to be told", || items()[0]["errorcode"] == "database_busy");
+            assert!(items()[0]["status"] == "queued" && items()[0]["error"].as_str().unwrap().contains("cron"), "{}", items());
+            assert!(folder.exists(), "nothing is touched");
+            fs::write(code.join("go"), "").unwrap();
+            assert_eq!(cron.join().unwrap()["done"], 1);
+            assert_eq!(Value::Object(runner.join().unwrap()), json!({"done": 2}));
+            assert_eq!((&items()[0]["error"], folder.exists()), (&Value::Null, false));
+        });
+        assert!(stage.ran().contains(&"there".to_owned()), "{:?}", stage.ran());
     }
 
     fn no_more_run_on_one_server_than_all_runners_together_may(engine: Engine) {

@@ -180,6 +180,22 @@ on_both_engines! {
         assert_eq!(name(), "Changed", "a damaged snapshot touches nothing");
     }
 
+    fn a_site_that_somebody_had_closed_stays_closed_when_it_is_restored(engine: Engine) {
+        let Some(farm) = farm("life_page", engine) else { return };
+        source(&farm, "a.example.org");
+        let page = dataroot(&farm, "a.example.org").join("climaintenance.html");
+        let taken = done(&farm, "snapshot_tenant", json!({}), &["a.example.org"]);
+        let id = farm.console.job(taken).unwrap()["items"][0]["afterimage"][0]["after"].clone();
+        std::fs::write(&page, "closed by hand").unwrap();
+        let restored = done(&farm, "restore_tenant", json!({"snapshot": id}), &["a.example.org"]);
+        assert_eq!(std::fs::read_to_string(&page).unwrap(), "closed by hand");
+        undo(&farm, restored);
+        assert_eq!(std::fs::read_to_string(&page).unwrap(), "closed by hand");
+        std::fs::remove_file(&page).unwrap();
+        done(&farm, "restore_tenant", json!({"snapshot": id}), &["a.example.org"]);
+        assert!(!page.exists(), "what was open is open again");
+    }
+
     fn a_spare_of_the_pool_becomes_the_tenant_without_a_copy(engine: Engine) {
         let Some(farm) = farm("life_pool", engine) else { return };
         source(&farm, "a.example.org");

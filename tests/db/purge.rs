@@ -16,7 +16,8 @@ use crate::config::{item, job, plan, settings, site, undo};
 use crate::life::submit;
 use crate::{Farm, farm, farm_with, map, on_both_engines};
 
-fn sealed(test: &str, engine: Engine) -> Option<(Farm, Scratch)> {
+/// A farm with a key file.
+pub(crate) fn sealed(test: &str, engine: Engine) -> Option<(Farm, Scratch)> {
     let keys = Scratch::new("keys");
     Keyring::create(&keys.join("key")).unwrap();
     let given = Given { keyfile: Some(keys.join("key").display().to_string()), ..Given::default() };
@@ -108,10 +109,32 @@ on_both_engines! {
         assert_eq!(undo(&farm, first), json!({"done": 1}));
         assert_eq!((hash().as_str(), kept().as_str()), ("x", "login_failed_count\t9\nlogin_lockout\t5\n"));
 
-        let (_, counts) = job(&farm, "reset_admin", json!({"must_change": 0}), &["all"]);
-        let told = counts["passwords"]["https://a.example.org"].as_str().unwrap();
-        assert!(account::verifies(&Secret::new(told), &hash()) && !hash().is_empty());
+        let (made, counts) = job(&farm, "reset_admin", json!({"must_change": 0}), &["all"]);
+        assert_eq!((counts, farm.console.job(made).unwrap()["untold"].clone()), (json!({"done": 1}), json!(1)));
+        let told = farm.console.job_passwords(made).unwrap()["https://a.example.org"].as_str().unwrap().to_owned();
+        assert!(account::verifies(&Secret::new(told.as_str()), &hash()) && !hash().is_empty());
+        let journal = farm.database.run(&format!("SELECT * FROM mdl_local_vmoodle_item WHERE jobid = {made}"));
+        assert!(!journal.contains(&told) && !journal.contains("\"password\":\"enc:"), "it is kept nowhere any more: {journal}");
+        assert_eq!(farm.console.job(made).unwrap()["untold"], 0);
+        assert!(farm.console.job_passwords(made).unwrap().is_empty(), "it is told once");
         assert_eq!(farm.console.job_undo(first).map(|job| crate::config::run(&farm, job)).unwrap(), json!({"failed": 1}), "it was changed since");
+    }
+
+    fn without_a_key_file_only_the_runner_is_told_and_the_journal_says_so(engine: Engine) {
+        let Some(farm) = farm("purge_nokey", engine) else { return };
+        let database = site(&farm, "a.example.org");
+        preferences(&database, engine);
+        let (made, counts) = job(&farm, "reset_admin", json!({}), &["all"]);
+        let told = counts["passwords"]["https://a.example.org"].as_str().unwrap();
+        let user = if engine == Engine::MariaDb { "`mdl_user`" } else { "\"mdl_user\"" };
+        let hash = database.run(&format!("SELECT password FROM {user} WHERE id = 2"));
+        assert!(account::verifies(&Secret::new(told), hash.trim()));
+        assert!(!farm.database.run("SELECT * FROM mdl_local_vmoodle_item").contains(told));
+        let warnings = item(&farm, made)["warnings"].to_string();
+        assert!(warnings.contains("no key file") && warnings.contains("`reset_admin`"), "{warnings}");
+        assert_eq!(farm.console.job(made).unwrap()["untold"], 0);
+        assert!(farm.console.job_passwords(made).unwrap().is_empty());
+        assert_eq!(farm.console.job_passwords(made + 1).unwrap_err().kind(), Kind::JobNotFound);
     }
 
     fn settings_are_enforced_on_all_by_one_row_and_released(engine: Engine) {
@@ -151,7 +174,7 @@ on_both_engines! {
 }
 
 /// The table of preferences as Moodle has it, with an account that is locked.
-fn preferences(database: &support::database::Database, engine: Engine) {
+pub(crate) fn preferences(database: &support::database::Database, engine: Engine) {
     let id = if engine == Engine::MariaDb { "BIGINT AUTO_INCREMENT PRIMARY KEY" } else { "BIGSERIAL PRIMARY KEY" };
     database.run(&format!(
         "DROP TABLE mdl_user_preferences;
@@ -172,7 +195,7 @@ fn sessions_in_redis_end_by_each_users_own_list_and_no_other_tenants() {
         _ => None,
     });
     farm.console = vmoodle_core::console::Console::new(farm.control.clone());
-    site(&farm, "a.example.org");
+    crate::life::source(&farm, "a.example.org");
     let id = farm.console.tenant("a.example.org").unwrap()["id"].as_i64().unwrap();
     let own = farm.control.farm().tenant_prefix(vmoodle_core::tenant::TenantId(u32::try_from(id).unwrap()));
     for prefix in [own.as_str(), "other_"] {
@@ -186,4 +209,11 @@ fn sessions_in_redis_end_by_each_users_own_list_and_no_other_tenants() {
     assert_eq!(job(&farm, "kill_sessions", json!({}), &["all"]).1, json!({"done": 1}));
     assert_eq!(redis.run(&["KEYS", &format!("{own}*")]).trim(), "");
     assert_eq!(redis.run(&["KEYS", "other_*"]).lines().count(), 4);
+
+    // Who is signed in must not become whoever has the same number in the contents of a snapshot.
+    crate::life::done(&farm, "snapshot_tenant", json!({"name": "basic"}), &["a.example.org"]);
+    redis.run(&["HSET", &format!("{own}user_2"), "a", "1"]);
+    redis.run(&["HSET", &format!("{own}session_a"), "sessdata", "x"]);
+    crate::life::done(&farm, "restore_tenant", json!({"snapshot": "basic"}), &["a.example.org"]);
+    assert_eq!(redis.run(&["KEYS", &format!("{own}*")]).trim(), "");
 }

@@ -1,15 +1,16 @@
 //! The shelf beyond taking and restoring: trials, names, the original's templates, and what copies are made of them.
 
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use support::database::{Database, Engine};
-use support::tenant;
+use support::{tenant, wait};
 use vmoodle_core::Kind;
 
 use crate::crash::is_killed_in_a_trial;
 use crate::life::{dataroot, done, row, run, site, source, submit};
-use crate::{Farm, farm, on_both_engines};
+use crate::{Farm, farm, map, on_both_engines};
 
 /// The databases and accounts of trials on the farm's server.
 fn trials(farm: &Farm) -> (String, String) {
@@ -70,6 +71,51 @@ on_both_engines! {
         farm.console.snapshot_verify(&id).unwrap();
         assert_eq!(farm.console.snapshot_trial(&id, None).unwrap_err().kind(), Kind::TransferFailed);
         assert!(noted(&farm).is_empty(), "a trial that fails leaves nothing either");
+    }
+
+    fn so_many_snapshots_of_a_tenant_are_kept_and_every_template(engine: Engine) {
+        let Some(farm) = farm("shelf_keep", engine) else { return };
+        source(&farm, "a.example.org");
+        let other = Database::shared(engine, &format!("{}_b", farm.database.name)).unwrap();
+        tenant::fill(&other, "Other");
+        crate::config::add(&farm, "b.example.org", &other);
+        let others = snapshot(&farm, json!({}), "b.example.org");
+        let template = snapshot(&farm, json!({"name": "basic"}), "a.example.org");
+        // Their age counts in seconds.
+        let aged = |parameters: Value| {
+            let id = snapshot(&farm, parameters, "a.example.org");
+            let made: u64 = id.split('-').next().unwrap().parse().unwrap();
+            let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+            wait::until(Duration::from_secs(5), "another second", || now() > made);
+            id
+        };
+        let old: Vec<String> = (0..3).map(|_| aged(json!({}))).collect();
+        let ids = || -> Vec<String> {
+            let all = farm.console.snapshots().unwrap();
+            let mut ids: Vec<String> = all.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+            ids.sort();
+            ids
+        };
+        let before = ids();
+        let planned = farm.console.plan("snapshot_tenant", &map(json!({"keep": 2})), &["a.example.org".into()]).unwrap();
+        assert_eq!((planned[0]["changes"].as_array().unwrap().len(), ids()), (3, before), "one comes, two go: {planned:?}");
+        let job = done(&farm, "snapshot_tenant", json!({"keep": 2}), &["a.example.org"]);
+        let newest = farm.console.job(job).unwrap()["items"][0]["afterimage"][0]["after"].as_str().unwrap().to_owned();
+        let mut wanted = vec![others.clone(), template.clone(), old[2].clone(), newest];
+        wanted.sort();
+        assert_eq!(ids(), wanted);
+        for id in &wanted {
+            farm.console.snapshot_verify(id).unwrap();
+        }
+        // Its undo takes the new one away; what went before it stays gone, and that is said.
+        let undo = farm.console.job_undo(job).unwrap();
+        assert_eq!(run(&farm, undo), json!({"done": 1}));
+        assert!(farm.console.job(undo).unwrap()["items"][0]["warnings"].to_string().contains("stay gone"));
+        assert_eq!(ids().len(), 3);
+        for bad in [json!(0), json!(-1), json!("x")] {
+            let refused = submit(&farm, "snapshot_tenant", json!({"keep": bad}), &["a.example.org"]).unwrap_err();
+            assert_eq!(refused.kind(), Kind::BadParameter);
+        }
     }
 
     fn what_a_killed_trial_leaves_is_dropped_by_the_next_look(engine: Engine) {

@@ -176,6 +176,49 @@ on_both_engines! {
     }
 }
 
+on_both_engines! {
+    fn a_creation_whose_server_never_answered_is_taken_back(engine: Engine) {
+        let Some(farm) = farm("never", engine) else { return };
+        let dead = json!({"name": "dead", "engine": engine.dbtype(), "host": "127.0.0.1", "port": 1, "login": "x", "password": "y"});
+        farm.console.server_add(&map(dead)).unwrap();
+        let node = json!({"vhostname": "https://nev.example.org", "server": "dead", "vdatapath": farm.folder.join("nev")});
+        let job = submit(&farm, "create_tenant", json!({"nodes": [node]}), &[]).unwrap();
+        failure(&farm, job);
+        assert_eq!(farm.console.job(job).unwrap()["items"][0]["errorcode"], "server_unreachable");
+        let undo = farm.console.job_undo(job).unwrap();
+        assert_eq!(run(&farm, undo), json!({"done": 1}), "{:#?}", farm.console.job(undo).unwrap()["items"]);
+        let said = farm.console.job(undo).unwrap()["items"][0]["warnings"].to_string();
+        assert!(said.contains("never answered"), "{said}");
+        assert!(farm.keys().is_empty() && !farm.folder.join("nev").exists(), "its row and its folder are gone");
+    }
+
+    fn an_undo_removes_nothing_that_was_somebody_elses(engine: Engine) {
+        let Some(farm) = farm("theirs", engine) else { return };
+        source(&farm, "a.example.org");
+        done(&farm, "snapshot_tenant", json!({"name": "basic"}), &["a.example.org"]);
+        let theirs = Database::shared(engine, &format!("{}_other", farm.database.name)).unwrap();
+        theirs.run("CREATE TABLE precious (id INT); INSERT INTO precious VALUES (7)");
+        let folder = farm.folder.folder("theirs");
+        std::fs::write(folder.join("precious"), "theirs").unwrap();
+        let nodes = json!([
+            {"vhostname": "https://tha.example.org", "vdbname": theirs.name},
+            {"vhostname": "https://thb.example.org", "vdatapath": folder},
+        ]);
+        let job = submit(&farm, "create_tenant", json!({"template": "basic", "nodes": nodes}), &[]).unwrap();
+        assert_eq!(run(&farm, job), json!({"failed": 2}));
+        for item in farm.console.job(job).unwrap()["items"].as_array().unwrap() {
+            assert_eq!(item["errorcode"], "not_empty", "{item}");
+        }
+        let undo = farm.console.job_undo(job).unwrap();
+        assert_eq!(run(&farm, undo), json!({"done": 2}), "{:#?}", farm.console.job(undo).unwrap()["items"]);
+        assert_eq!(theirs.run("SELECT id FROM precious").trim(), "7");
+        assert_eq!(std::fs::read_to_string(folder.join("precious")).unwrap(), "theirs");
+        let said = farm.console.job(undo).unwrap()["items"].to_string();
+        assert_eq!(said.matches("were not made for this tenant: it stays").count(), 2, "{said}");
+        assert_eq!(farm.keys(), ["a.example.org"]);
+    }
+}
+
 #[test]
 fn a_server_that_is_lost_in_the_middle_is_waited_for() {
     let Some(()) = need::all(&[Need::Dumps]) else { return };

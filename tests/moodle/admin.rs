@@ -47,7 +47,7 @@ fn lacks_a_string(page: &Response) -> bool {
 }
 
 /// The session key of a page.
-fn sesskey(page: &Response) -> String {
+pub(crate) fn sesskey(page: &Response) -> String {
     let rest = page.body.split("\"sesskey\":\"").nth(1).unwrap_or_else(|| panic!("no session key: {page:?}"));
     rest.split('"').next().unwrap().to_owned()
 }

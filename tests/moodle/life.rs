@@ -3,7 +3,9 @@
 
 mod copies;
 mod isolation;
+mod leaving;
 mod many;
+mod passwords;
 mod secrets;
 mod stage;
 mod watch;

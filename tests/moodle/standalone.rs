@@ -51,7 +51,7 @@ fn text(done: &Output) -> String {
 }
 
 /// Gives a setting of a `config.php` another value, as step 3 says.
-fn set(config: &mut String, name: &str, value: &str) {
+pub(crate) fn set(config: &mut String, name: &str, value: &str) {
     let start = config.find(&format!("$CFG->{name} = ")).unwrap_or_else(|| panic!("{name} in {config}"));
     let end = start + config[start..].find(";\n").unwrap();
     config.replace_range(start..end, &format!("$CFG->{name} = '{}'", value.replace('\\', "\\\\").replace('\'', "\\'")));

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Kind, Result};
-use crate::secret::Secret;
+use crate::secret::{Keyring, Secret, Stored};
 
 /// Work that is waited for on the runner's own thread.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -51,6 +51,13 @@ impl Memo {
     }
 }
 
+/// What a kept password is called in the memory.
+const SEALED: &str = "password";
+
+/// What a person should know of a password that is not kept.
+const UNKEPT: &str = "the administrator has a new password, which only whoever ran the job was told: the farm has no key file \
+                      to keep it with; where nobody has seen it, `reset_admin` makes another one";
+
 /// Where the memory is kept.
 pub trait Keeper {
     /// Saves it; fails when the lease is lost or the job is cancelled.
@@ -63,6 +70,8 @@ pub struct Steps {
     done: Vec<String>,
     values: Map<String, Value>,
     warnings: Vec<String>,
+    /// A new password that is to be told, as the memory holds it.
+    sealed: Option<Stored>,
     told: Option<Secret>,
     facts: Vec<Fact>,
     printed: Option<Value>,
@@ -71,11 +80,14 @@ pub struct Steps {
 impl Steps {
     /// Takes up what an earlier run has kept; both texts are empty for a first run.
     pub fn resume(keeper: Box<dyn Keeper>, memory: &str, warnings: &str) -> Self {
-        let memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
-        let done = memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default();
-        let values = memory.get("values").and_then(Value::as_object).cloned().unwrap_or_default();
+        let (done, sealed) = (done_in(memory), sealed_in(memory));
+        let mut memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
+        let values = match memory.remove("values") {
+            Some(Value::Object(values)) => values,
+            _ => Map::new(),
+        };
         let warnings = serde_json::from_str(warnings).unwrap_or_default();
-        Self { keeper, done, values, warnings, told: None, facts: Vec::new(), printed: None }
+        Self { keeper, done, values, warnings, sealed, told: None, facts: Vec::new(), printed: None }
     }
 
     /// Whether a step is done.
@@ -83,12 +95,36 @@ impl Steps {
         self.done.iter().any(|done| done == name)
     }
 
-    /// Tells whoever runs the job a new password of the tenant's administrator: it is kept nowhere.
-    pub fn tell(&mut self, password: Secret) {
-        self.told = Some(password);
+    /// A new password of the tenant's administrator: the one that an earlier run has made, else one that is made now.
+    ///
+    /// Where the farm has a key file it is kept sealed in the memory: a run after `kill -9` goes on with the same, and
+    /// whoever asked for the job is told it later, once. Without one it is kept nowhere.
+    pub async fn password(&mut self, keyring: &Keyring, make: impl FnOnce() -> Result<Secret>) -> Result<Secret> {
+        if let Some(sealed) = &self.sealed {
+            return keyring.open_stored(sealed);
+        }
+        let new = make()?;
+        if keyring.seals() {
+            self.sealed = Some(keyring.seal(&new)?);
+            self.keep().await?;
+        }
+        Ok(new)
     }
 
-    /// What was told.
+    /// Whether a new password is kept.
+    pub fn keeps_password(&self) -> bool {
+        self.sealed.is_some()
+    }
+
+    /// The administrator has this new password: unless it is kept, only whoever runs the job can be told it.
+    pub fn tell(&mut self, password: Secret) {
+        if !self.keeps_password() {
+            self.warn(UNKEPT);
+            self.told = Some(password);
+        }
+    }
+
+    /// What only whoever runs the job is told.
     pub fn take_told(&mut self) -> Option<Secret> {
         self.told.take()
     }
@@ -156,13 +192,39 @@ impl Steps {
 
     /// What is to be saved.
     pub fn kept(&self) -> Kept {
-        let has_memory = !self.done.is_empty() || !self.values.is_empty();
+        let has_memory = !self.done.is_empty() || !self.values.is_empty() || self.sealed.is_some();
+        let memory = || {
+            let mut memory = json!({ "done": self.done, "values": self.values });
+            if let Some(sealed) = &self.sealed {
+                memory[SEALED] = json!(sealed.column());
+            }
+            memory.to_string()
+        };
         Kept {
-            memory: has_memory.then(|| json!({ "done": self.done, "values": self.values }).to_string()),
+            memory: has_memory.then(memory),
             warnings: (!self.warnings.is_empty()).then(|| json!(self.warnings).to_string()),
             steps: i64::try_from(self.done.len()).unwrap_or(i64::MAX),
         }
     }
+}
+
+/// The steps that an item has done, by its memory.
+pub fn done_in(memory: &str) -> Vec<String> {
+    let memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
+    memory.get("done").cloned().and_then(|done| serde_json::from_value(done).ok()).unwrap_or_default()
+}
+
+/// The new password that is kept in an item's memory.
+pub fn sealed_in(memory: &str) -> Option<Stored> {
+    let memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
+    memory.get(SEALED).and_then(Value::as_str).map(Stored::from_column)
+}
+
+/// The memory without it.
+pub fn without_sealed(memory: &str) -> String {
+    let mut memory: Map<String, Value> = serde_json::from_str(memory).unwrap_or_default();
+    memory.remove(SEALED);
+    Value::Object(memory).to_string()
 }
 
 /// A place within a step where a test may end the process.

@@ -162,6 +162,13 @@ pub(crate) fn vmoodle_job(job: i64) -> PhpResult<Table> {
     with_console(|console| console.job(job)).map(|job| map(&job))
 }
 
+/// Tells the new passwords that a job has made, once.
+#[php_function]
+#[php(name = "Vmoodle\\job_passwords")]
+pub(crate) fn vmoodle_job_passwords(job: i64) -> PhpResult<Table> {
+    with_console(|console| console.job_passwords(job)).map(|told| map(&told))
+}
+
 /// The jobs.
 #[php_function]
 #[php(name = "Vmoodle\\jobs", optional = "filter", defaults(filter = Entries::NONE))]
@@ -293,6 +300,7 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_cron))
         .function(wrap_function!(vmoodle_query))
         .function(wrap_function!(vmoodle_job))
+        .function(wrap_function!(vmoodle_job_passwords))
         .function(wrap_function!(vmoodle_jobs))
         .function(wrap_function!(vmoodle_job_cancel))
         .function(wrap_function!(vmoodle_job_retry))

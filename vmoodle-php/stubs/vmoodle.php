@@ -402,7 +402,8 @@ function job_submit(string $operation, array $parameters, array $targets, array 
  *
  * @param callable|null $progress hears how many items are in each state whenever that changes, `function (array $counts): void`;
  *     what it throws is thrown once the run is over, and it cannot call other functions of this extension
- * @return array<string, int> how many items are in each state
+ * @return array<string, int|array<string, string>> how many items are in each state; on a farm without a key file also
+ *     `passwords`: new ones of administrators by the addresses of their sites, which are kept nowhere (see {@see job_passwords()})
  * @throws NotFoundException `job_not_found`
  */
 function job_run(int $job, ?callable $progress = null): array {}
@@ -452,7 +453,7 @@ function cron(array $options = [], ?callable $progress = null): array {}
 function query(string $sql, array $parameters, array $targets, array $options = [], ?callable $row = null): array {}
 
 /**
- * One job with its `counts` and `items`; secrets are masked.
+ * One job with its `counts` and `items`, and `untold`, how many new passwords wait for {@see job_passwords()}; secrets are masked.
  *
  * The `errorcode` of an item that failed is a reason as `getReason()` gives it, those of the registry included, or one that
  * only work on a tenant ends with: `state_refused`, `not_empty`, `server_unreachable`, `server_refused`, `program_missing`,
@@ -463,6 +464,15 @@ function query(string $sql, array $parameters, array $targets, array $options = 
  * @throws NotFoundException `job_not_found`
  */
 function job(int $job): array {}
+
+/**
+ * Tells the new passwords of administrators that a job has made, and forgets them: nobody is told them again.
+ *
+ * @return array<string, string> by the address of the site
+ * @throws NotFoundException `job_not_found`
+ * @throws ControlException `secret_undecryptable`; nothing is forgotten then
+ */
+function job_passwords(int $job): array {}
 
 /**
  * The jobs with their `counts`, the newest first.

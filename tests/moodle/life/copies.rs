@@ -3,7 +3,9 @@
 use serde_json::json;
 use support::database::Engine;
 
+use super::secrets;
 use super::stage::{NOTE, OLD_PASSWORD, Stage, alone, school};
+use super::watch::Watch;
 
 /// What tells one site from the other: no two may share any of it.
 const OWN: [&str; 9] = ["identifier", "cookie", "prefix", "salt", "mnet", "database", "account", "dbpass", "dataroot"];
@@ -12,6 +14,7 @@ fn assert_a_copys_life(engine: Engine) {
     let Some(stage) = alone() else { return };
     let (source, host) = (school(engine), format!("copy-{}.example.org", engine.dbtype()));
     let before = stage.ask(&source, &[]);
+    let watch = Watch::start();
     stage.copy(&source, &json!({"vhostname": format!("http://{host}"), "name": "L'été", "shortname": "copy"}));
 
     let copy = stage.ask(&host, &["mail"]);
@@ -77,6 +80,13 @@ fn assert_a_copys_life(engine: Engine) {
     assert!(stage.farm.call("tenant", json!([renamed])).is_err(), "its row is gone");
     assert!(!std::path::Path::new(identity["dataroot"].as_str().unwrap()).exists());
     assert_eq!(stage.ask(&source, &[]), before, "the source is as it was");
+
+    // Nobody who looked at the machine all the while has seen a password.
+    let seen = watch.end();
+    for program in ["cli/run.php", "cli/snapshot.php", "cli/job.php", "dump"] {
+        assert!(seen.iter().any(|line| line.contains(program)), "{program}: {seen:?}");
+    }
+    secrets::assert_kept(&stage, &seen, &[&early], &[identity["dbpass"].as_str().unwrap().to_owned()]);
 }
 
 /// The administrator logs in and sees the course, its link and its file, all at this address.

@@ -1,4 +1,4 @@
-//! Ten tenants of one file, on both engines.
+//! Fifty tenants of one file, on both engines.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,10 @@ use super::watch::Watch;
 
 const PASSWORD: &str = "Été-à-la-mer #4711";
 
-/// The short names of the tenants, and their names.
+/// How many tenants the file has.
+const TENANTS: usize = 50;
+
+/// The short names of the first ten tenants, and their names; the others are called after them.
 const NAMES: [(&str, &str); 10] = [
     ("many0", "L'École d'été"),
     ("many1", "Größe \"XL\""),
@@ -29,12 +32,21 @@ fn engine(number: usize) -> Engine {
     Engine::ALL[number % 2]
 }
 
+/// The short name and the name of each tenant.
+fn tenants() -> Vec<(String, String)> {
+    let name = |number: usize| match NAMES[number % NAMES.len()] {
+        (shortname, name) if number < NAMES.len() => (shortname.to_owned(), name.to_owned()),
+        (_, name) => (format!("many{number}"), format!("{name} {number}")),
+    };
+    (0..TENANTS).map(name).collect()
+}
+
 fn host(shortname: &str) -> String {
     format!("{shortname}.example.org")
 }
 
 /// A file as a spreadsheet writes it: with its mark, a comment, and quotes where they are needed.
-fn file(nodes: &[(&str, &str)]) -> String {
+fn file(nodes: &[(String, String)]) -> String {
     let mut text = "\u{feff}# schools of this year\r\n".to_owned();
     text.push_str("vhostname;name;shortname;vdbtype;vtemplate;vdbname;config_supportname;mod_forum|maxattachments\r\n");
     for (number, (shortname, name)) in nodes.iter().enumerate() {
@@ -56,7 +68,7 @@ fn registry(stage: &Stage) -> String {
 }
 
 #[test]
-fn a_file_of_ten_tenants_makes_ten_sites_and_tells_no_password() {
+fn a_file_of_fifty_tenants_makes_fifty_sites_and_tells_no_password() {
     let Some(stage) = alone() else { return };
     let path = stage.farm.folder().join("nodes.csv");
     let (nodes, root) = (format!("--nodes={}", path.display()), stage.farm.folder().join("data"));
@@ -68,18 +80,19 @@ fn a_file_of_ten_tenants_makes_ten_sites_and_tells_no_password() {
     };
 
     // One line that is wrong stops all where that is asked for, and itself only where it is not.
-    let bad = ("many/../../x", "Wrong");
-    std::fs::write(&path, file(&[&NAMES[..1], &[bad]].concat())).unwrap();
+    let (good, mut bad) = (tenants(), tenants());
+    bad[7].0 = "many/../../x".to_owned();
+    std::fs::write(&path, file(&bad)).unwrap();
     let before = registry(&stage);
     let nothing = create(&["--all-or-nothing"]);
     assert_eq!((nothing.code, registry(&stage)), (Some(1), before), "{nothing:?}");
     assert!(nothing.err.contains("vhostname"), "{nothing:?}");
     let watch = Watch::start();
-    let one = create(&[]);
-    assert_eq!((one.code, &one.json()["counts"]), (Some(2), &json!({"done": 1})), "{one:?}");
-    std::fs::write(&path, file(&NAMES)).unwrap();
-    let nine = create(&[]);
-    assert_eq!(nine.done()["counts"], json!({"done": 9}), "{nine:?}");
+    let most = create(&[]);
+    assert_eq!((most.code, &most.json()["counts"]), (Some(2), &json!({"done": TENANTS - 1})), "{most:?}");
+    std::fs::write(&path, file(&good)).unwrap();
+    let last = create(&[]);
+    assert_eq!(last.done()["counts"], json!({"done": 1}), "{last:?}");
     let seen = watch.end();
     assert!(seen.iter().any(|line| line.contains("cli/create.php")), "{seen:?}");
 
@@ -88,11 +101,14 @@ fn a_file_of_ten_tenants_makes_ten_sites_and_tells_no_password() {
     assert_eq!(registry(&stage), before);
 
     let mut secrets = vec![PASSWORD.to_owned()];
-    for (number, (shortname, name)) in NAMES.iter().enumerate() {
+    for (number, (shortname, name)) in good.iter().enumerate() {
         let host = host(shortname);
         let form = stage.web.get(&host, "/login/index.php");
         let page = form.body.replace("&amp;", "&").replace("&#039;", "'").replace("&quot;", "\"");
         assert!(page.contains(name) && form.title().contains(shortname), "{host}: {form:?}");
+        if number >= NAMES.len() {
+            continue;
+        }
         let seen: Value = stage.enter(&host, PASSWORD).get("/life_probe.php").json();
         let told = json!([seen["name"], seen["shortname"], seen["supportname"], seen["attachments"], seen["wwwroot"]]);
         let wanted =
@@ -101,7 +117,7 @@ fn a_file_of_ten_tenants_makes_ten_sites_and_tells_no_password() {
         assert_eq!(seen["identity"]["database"], json!(format!("life_{shortname}")));
         secrets.push(seen["identity"]["dbpass"].as_str().unwrap().to_owned());
     }
-    secrets::assert_kept(&stage, &seen, &[&nothing, &one, &nine], &secrets);
+    secrets::assert_kept(&stage, &seen, &[&nothing, &most, &last], &secrets);
 }
 
 #[test]

@@ -46,7 +46,17 @@ impl Console {
         self.jobs_on(async |db| Box::pin(job::run(db, &self.control, keyring, self, job, progress)).await)
     }
 
-    /// A job with its `counts` and `items`, sealed values masked. Fails with `job_not_found`.
+    /// Tells the new passwords of administrators that a job has made, by the addresses of their sites, and forgets them.
+    /// Fails with `job_not_found`, and with `secret_undecryptable` without forgetting anything.
+    ///
+    /// A farm without a key file keeps none: they are among what [`Self::job_run`] gives, as `passwords`.
+    pub fn job_passwords(&self, job: i64) -> Result<Map<String, Value>> {
+        let keyring = self.keyring()?;
+        self.jobs_on(async |db| job::tell_passwords(db, &keyring, job).await)
+    }
+
+    /// A job with its `counts` and `items`, sealed values masked, and `untold`: how many new passwords wait for
+    /// [`Self::job_passwords`]. Fails with `job_not_found`.
     pub fn job(&self, job: i64) -> Result<Map<String, Value>> {
         self.jobs_on(async |db| job::read(db, job).await)
     }

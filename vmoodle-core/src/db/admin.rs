@@ -147,6 +147,21 @@ impl ServerAdmin {
         twin!(self, drop_database(name))
     }
 
+    /// Drops a database that holds nothing; gives false where it holds tables, and is left. Fine where none is there.
+    pub async fn drop_empty_database(&self, name: &DbName) -> Result<bool> {
+        if !self.database_exists(name).await? {
+            return Ok(true);
+        }
+        // Of one that is there it only sees whether it is empty.
+        match self.create_database(name).await {
+            Err(error) if error.kind() == Kind::NotEmpty => Ok(false),
+            done => {
+                done?;
+                self.drop_database(name).await.map(|()| true)
+            }
+        }
+    }
+
     /// Gives a database another name. Fine where that was done before; goes on where it was begun.
     ///
     /// PostgreSQL ends the sessions in it. MariaDB moves table by table: rights stay with the old name, so

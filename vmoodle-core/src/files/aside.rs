@@ -83,6 +83,18 @@ pub fn remove(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Removes a folder that is empty; gives false where it is none, or holds anything, and is left. Fine where nothing is there.
+pub fn remove_empty(path: &Path) -> Result<bool> {
+    check_depth(path)?;
+    match fs::remove_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        done => done.map(|()| true).map_err(failed("remove", path)),
+    }
+}
+
 /// Deletes a folder. One inside that even its owner may not write to is opened first.
 fn delete(folder: &Path) -> io::Result<()> {
     let deleted = match fs::remove_dir_all(folder) {
@@ -235,6 +247,18 @@ mod tests {
         remove(&dataroot).unwrap();
         assert!(is_empty(dataroot.parent().unwrap()).unwrap());
         assert!(other.join("kept").exists());
+    }
+
+    #[test]
+    fn only_an_empty_folder_is_removed_where_that_is_asked() {
+        let (place, dataroot) = school();
+        let link = place.path().join("farm/link");
+        symlink(place.path(), &link).unwrap();
+        assert!(!remove_empty(&dataroot).unwrap() && !remove_empty(&link).unwrap());
+        let new = dataroot.with_file_name("new");
+        make_folder(&new).unwrap();
+        assert!(remove_empty(&new).unwrap() && remove_empty(&new).unwrap());
+        assert!(!new.exists() && dataroot.join("filedir/ab/x").exists() && link.exists());
     }
 
     #[test]

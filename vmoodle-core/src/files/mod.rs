@@ -14,7 +14,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-pub use aside::{make_folder, move_aside, place_aside, put_back, remove};
+pub use aside::{make_folder, move_aside, place_aside, put_back, remove, remove_empty};
 pub use copy::{copy_tree, copy_tree_apart};
 pub use dataroot::{Rule, rule};
 pub use tree::free;

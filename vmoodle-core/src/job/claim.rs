@@ -6,8 +6,12 @@ use super::journal::{ATTEMPTS, LEASE};
 use super::state::{FAILED, UNKNOWN};
 use super::statement::{Statement, ids};
 use crate::db::{Cell, Db, Param, Row};
-use crate::error::Result;
+use crate::error::{Kind, Result};
+use crate::registry::crons;
 use crate::registry::farm::now;
+
+/// Why an item waits that could be begun.
+const AT_CRON: &str = "the tenant's cron is running: its end is waited for";
 
 /// An item that this runner holds, and its tenant's row in the registry.
 pub(super) struct Claimed {
@@ -22,6 +26,18 @@ pub(super) struct Claimer<'a> {
     pub(super) owner: &'a str,
     /// Whether an item whose runner died is simply begun again.
     pub(super) idempotent: bool,
+    /// Whether it must have a tenant for itself, so that it waits for the end of the tenant's cron.
+    pub(super) alone: bool,
+}
+
+/// Items that this runner asked for: those that it holds, and the numbers of those that must wait.
+#[derive(Default)]
+struct Locked {
+    taken: Vec<Claimed>,
+    /// For another job.
+    for_job: Vec<i64>,
+    /// For the end of a run of the tenant's cron.
+    for_cron: Vec<i64>,
 }
 
 /// Whether a runner works on something.
@@ -56,10 +72,15 @@ impl Claimer<'_> {
             db.commit().await?;
             return Ok(Vec::new());
         }
-        let (taken, waiting) = lock(&mut db, items, time).await?;
-        if !waiting.is_empty() {
+        let Locked { taken, for_job, for_cron } = self.lock(&mut db, items, time).await?;
+        if !for_job.is_empty() {
             let sql = "UPDATE {local_vmoodle_item} SET notbefore = ? WHERE id IN ";
-            Statement::new(sql, [(time + 1).into()]).among(ids(&waiting)).execute(&mut db).await?;
+            Statement::new(sql, [(time + 1).into()]).among(ids(&for_job)).execute(&mut db).await?;
+        }
+        if !for_cron.is_empty() {
+            let sql = "UPDATE {local_vmoodle_item} SET notbefore = ?, errorcode = ?, error = ? WHERE id IN ";
+            let why = [(time + 1).into(), Kind::DatabaseBusy.code().into(), AT_CRON.into()];
+            Statement::new(sql, why).among(ids(&for_cron)).execute(&mut db).await?;
         }
         if !taken.is_empty() {
             let sql = "UPDATE {local_vmoodle_item} SET status = 'running', attempts = attempts + 1, leaseowner = ?, \
@@ -70,6 +91,49 @@ impl Claimer<'_> {
         }
         db.commit().await?;
         Ok(taken)
+    }
+
+    /// Locks the tenants of items: of those that nobody else works on, and of those that are no longer there.
+    async fn lock(self, db: &mut Db, items: Vec<Row>, time: i64) -> Result<Locked> {
+        let wanted: Vec<i64> = items.iter().filter_map(|item| item.int("tenantid")).collect();
+        let select = Statement::new("SELECT * FROM {local_vmoodle} WHERE id IN ", []).among(ids(&wanted));
+        let rows = select.text(" ORDER BY id FOR UPDATE").fetch(db).await?;
+        let mut rows: HashMap<i64, Row> = rows.into_iter().filter_map(|row| Some((row.int("id")?, row))).collect();
+        let at_cron = if self.alone { crons::running(db).await? } else { HashSet::new() };
+        let (mut locked, mut locks, mut seen) = (Locked::default(), Vec::new(), HashSet::new());
+        for mut item in items {
+            let (id, tenant) = (item.int("id").unwrap_or(0), item.int("tenantid").unwrap_or(0));
+            let row = rows.remove(&tenant);
+            let is_free = row.as_ref().map_or(!seen.contains(&tenant), |row| {
+                let holder = row.int("lockitem").unwrap_or(0);
+                holder == 0 || holder == id || row.int("lockuntil").unwrap_or(0) < time
+            });
+            if !is_free {
+                locked.for_job.push(id);
+                continue;
+            }
+            if at_cron.contains(&tenant) {
+                locked.for_cron.push(id);
+                continue;
+            }
+            if row.is_some() {
+                seen.insert(tenant);
+                locks.push((tenant, Param::from(id)));
+            }
+            let tries = attempts(&item);
+            item.set("attempts", Cell::Int(tries + 1));
+            locked.taken.push(Claimed { item, tenant: row });
+        }
+        if !locks.is_empty() {
+            let tenants: Vec<i64> = locks.iter().map(|(tenant, _)| *tenant).collect();
+            Statement::new("UPDATE {local_vmoodle} SET lockuntil = ?", [(time + LEASE).into()])
+                .cases(", lockitem = CASE id", locks, " ELSE lockitem END")
+                .text(" WHERE id IN ")
+                .among(ids(&tenants))
+                .execute(db)
+                .await?;
+        }
+        Ok(locked)
     }
 
     /// Whether items wait: to be tried again, for a lock, for the end of a dead runner's lease.
@@ -93,45 +157,6 @@ impl Claimer<'_> {
         }
         Ok(())
     }
-}
-
-/// Locks the tenants of items; gives the items whose tenants are locked now or are no longer there, and the numbers of
-/// those whose tenants somebody else works on.
-async fn lock(db: &mut Db, items: Vec<Row>, time: i64) -> Result<(Vec<Claimed>, Vec<i64>)> {
-    let wanted: Vec<i64> = items.iter().filter_map(|item| item.int("tenantid")).collect();
-    let select = Statement::new("SELECT * FROM {local_vmoodle} WHERE id IN ", []).among(ids(&wanted));
-    let rows = select.text(" ORDER BY id FOR UPDATE").fetch(db).await?;
-    let mut rows: HashMap<i64, Row> = rows.into_iter().filter_map(|row| Some((row.int("id")?, row))).collect();
-    let (mut taken, mut waiting, mut locks, mut seen) = (Vec::new(), Vec::new(), Vec::new(), HashSet::new());
-    for mut item in items {
-        let (id, tenant) = (item.int("id").unwrap_or(0), item.int("tenantid").unwrap_or(0));
-        let row = rows.remove(&tenant);
-        let is_free = row.as_ref().map_or(!seen.contains(&tenant), |row| {
-            let holder = row.int("lockitem").unwrap_or(0);
-            holder == 0 || holder == id || row.int("lockuntil").unwrap_or(0) < time
-        });
-        if !is_free {
-            waiting.push(id);
-            continue;
-        }
-        if row.is_some() {
-            seen.insert(tenant);
-            locks.push((tenant, Param::from(id)));
-        }
-        let tries = attempts(&item);
-        item.set("attempts", Cell::Int(tries + 1));
-        taken.push(Claimed { item, tenant: row });
-    }
-    if !locks.is_empty() {
-        let tenants: Vec<i64> = locks.iter().map(|(tenant, _)| *tenant).collect();
-        Statement::new("UPDATE {local_vmoodle} SET lockuntil = ?", [(time + LEASE).into()])
-            .cases(", lockitem = CASE id", locks, " ELSE lockitem END")
-            .text(" WHERE id IN ")
-            .among(ids(&tenants))
-            .execute(db)
-            .await?;
-    }
-    Ok((taken, waiting))
 }
 
 fn attempts(item: &Row) -> i64 {

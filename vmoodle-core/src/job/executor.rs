@@ -67,7 +67,7 @@ pub(super) struct Shared {
     pub(super) scribe: Rc<Scribe>,
     pub(super) caches: Caches,
     pub(super) memo: Rc<Memo>,
-    /// New passwords by address: told once, kept nowhere.
+    /// New passwords by address that are kept nowhere.
     pub(super) told: RefCell<Map<String, Value>>,
     /// How many items have failed for good.
     pub(super) failed: Cell<u64>,
@@ -221,7 +221,8 @@ async fn all(items: &mut JoinSet<()>) {
 
 async fn take_all(shared: &Rc<Shared>, items: &mut JoinSet<()>) -> Result<()> {
     let Run { job, owner, operation, .. } = &shared.run;
-    let door = Claimer { job: *job, owner, idempotent: operation.meta().idempotent };
+    let (idempotent, alone) = (operation.meta().idempotent, operation.works_alone());
+    let door = Claimer { job: *job, owner, idempotent, alone };
     while shared.may_begin() {
         while items.try_join_next().is_some() {}
         let window = shared.window();

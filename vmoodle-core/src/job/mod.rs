@@ -7,6 +7,7 @@ mod executor;
 mod gates;
 mod item;
 mod journal;
+mod passwords;
 mod plan;
 mod pool;
 mod scribe;
@@ -33,6 +34,7 @@ use crate::targets::Targets;
 use crate::tenant::Tenant;
 use pool::Pool;
 
+pub(crate) use passwords::tell as tell_passwords;
 pub(crate) use survey::survey;
 
 /// Who publishes the registry while a job changes it.
@@ -210,11 +212,12 @@ pub(crate) async fn cancel(db: &mut Db, id: i64) -> Result<Map<String, Value>> {
     read(db, id).await
 }
 
-/// A job with its counts and items.
+/// A job with its counts and items, and how many new passwords nobody has been told yet.
 pub(crate) async fn read(db: &mut Db, id: i64) -> Result<Map<String, Value>> {
     let mut job = shown(&journal::job(db, id).await?);
     job.insert("counts".into(), Value::Object(journal::counts(db, id).await?));
     let items = journal::items(db, id).await?;
+    job.insert("untold".into(), json!(passwords::untold(&items)));
     job.insert("items".into(), items.iter().map(|item| Value::Object(shown(item))).collect());
     Ok(job)
 }

@@ -17,6 +17,7 @@ use crate::moodle::identity::{self, Admin, Identity, LtiKeys, Mail, Peers};
 use crate::moodle::site::Names;
 use crate::moodle::users::AdminChange;
 use crate::moodle::{code, config, rsa_key, version};
+use crate::registry::crons;
 use crate::secret::{Keyring, Secret, Stored};
 use crate::snapshot::shelf::Shelf;
 use crate::steps::blocking;
@@ -59,7 +60,7 @@ pub(crate) fn shelf(ground: &Ground<'_>) -> Shelf {
 
 /// What could never run here is refused before anything is made.
 fn refuse_unfit(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
-    if ground.steps.is_done("reserved") {
+    if ground.steps.is_done(RESERVED) {
         return Ok(());
     }
     match source {
@@ -100,16 +101,28 @@ fn require_prefix(tenant: &Tenant, theirs: &str) -> Result<()> {
     Err(Error::new(Kind::BadParameter, message).hint(format!("say `vdbprefix` = `{theirs}`, or leave it out")))
 }
 
-/// The account, the empty database and the empty dataroot: from here on they are the tenant's own.
+/// The step that has made the dataroot.
+pub(crate) const DATAROOT: &str = "dataroot";
+/// The step in which the database's server has answered for the first time.
+pub(crate) const ANSWERED: &str = "answered";
+/// The step that has made the database and the account.
+pub(crate) const RESERVED: &str = "reserved";
+
+/// The account, the empty database and the empty dataroot: from here on they are the tenant's own. What is done is written
+/// down one by one: an undo removes nothing that was somebody else's.
 async fn reserve(ground: &mut Ground<'_>, parameters: &Map<String, Value>) -> Result<()> {
     let Ground { control, keyring, db, tenant, steps } = ground;
+    if steps.is_done(RESERVED) {
+        return Ok(());
+    }
+    let dataroot = PathBuf::from(&tenant.dataroot);
+    steps.step(DATAROOT, async || blocking(move || files::make_folder(&dataroot)).await).await?;
+    let admin = server::admin_of(db, tenant, control, keyring).await?;
     let database = &tenant.database.database;
+    steps.step(ANSWERED, async || admin.database_exists(database).await.map(drop)).await?;
     let makes_account = flag(parameters, "account");
     steps
-        .step("reserved", async || {
-            let dataroot = PathBuf::from(&tenant.dataroot);
-            blocking(move || files::make_folder(&dataroot)).await?;
-            let admin = server::admin_of(db, tenant, control, keyring).await?;
+        .step(RESERVED, async || {
             admin.create_database(database).await?;
             let Some(account) = server::own_account(tenant, control)? else { return Ok(()) };
             if makes_account {
@@ -141,7 +154,9 @@ async fn fill(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
                 transfer::load(&target, &file).await
             }
             Source::Tenant(from) => {
-                if is_quiet(from, control, keyring).await? && copy_quietly(db, tenant, from, control, keyring).await? {
+                if is_quiet(db, from, control, keyring).await?
+                    && copy_quietly(db, tenant, from, control, keyring).await?
+                {
                     return Ok(());
                 }
                 empty(db, tenant, control, keyring).await?;
@@ -165,8 +180,11 @@ pub(crate) async fn empty(db: &mut Db, tenant: &Tenant, control: &ControlSite, k
     }
 }
 
-/// Whether nobody works in a tenant: it is not served, or in maintenance.
-pub(crate) async fn is_quiet(tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<bool> {
+/// Whether nobody works in a tenant: it is not served, or in maintenance, and its cron does not run.
+pub(crate) async fn is_quiet(db: &mut Db, tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<bool> {
+    if crons::runs(db, tenant).await? {
+        return Ok(false);
+    }
     if matches!(tenant.state, State::Spare | State::Retired | State::Disabled) {
         return Ok(true);
     }
@@ -233,7 +251,8 @@ async fn name(
         let fresh = identity::fresh_identifier(&tenant.address)?;
         ground.steps.remember("siteidentifier", json!(fresh)).await?;
     }
-    let (mut wanted, told) = identity_of(ground, parameters, source, previous)?;
+    let told = if admin_word(parameters, source) == "generate" { generated(ground).await? } else { None };
+    let mut wanted = identity_of(ground, parameters, source, previous, told.clone())?;
     // An installer has made its own, and a spare has got them when it was built.
     let is_copy = !matches!(source, Source::Fresh) && !flag(parameters, "claimed");
     let Ground { control, keyring, steps, .. } = ground;
@@ -298,10 +317,10 @@ fn identity_of(
     parameters: &Map<String, Value>,
     source: &Source,
     previous: Option<SiteAddress>,
-) -> Result<(Identity, Option<Secret>)> {
+    told: Option<Secret>,
+) -> Result<Identity> {
     let Ground { tenant, keyring, steps, .. } = ground;
-    let text =
-        |name: &str| parameters.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |name: &str| word(parameters, name).map(str::to_owned);
     let copies = matches!(source, Source::Tenant(_));
     let mut wanted = Identity::at(tenant.address.clone());
     if parameters.get("rewrite").and_then(Value::as_bool).unwrap_or(true) {
@@ -313,32 +332,16 @@ fn identity_of(
         shortname: Some(tenant.shortname.clone()),
         summary: text("description"),
     };
-    let given = text("adminpassword");
-    let kind = text("admin").unwrap_or_else(|| {
-        let word = if given.is_some() {
-            "given"
-        } else if matches!(source, Source::Fresh) {
-            "generate"
-        } else {
-            "keep"
-        };
-        word.to_owned()
-    });
-    let (password, told) = match kind.as_str() {
-        "given" => {
-            let sealed = given.ok_or_else(|| Error::new(Kind::BadParameter, "`adminpassword` is missing"))?;
-            (Some(keyring.open_stored(&Stored::from_column(sealed))?), None)
-        }
-        // Moodle's default policy asks for each kind of character (lib/moodlelib.php, check_password_policy).
-        "generate" if !steps.is_done("identity") => {
-            let word = format!("{}-aA1", &Secret::random().reveal()[..16]);
-            (Some(Secret::new(word.clone())), Some(Secret::new(word)))
-        }
-        _ => (None, None),
+    let must_change = told.is_some();
+    let password = if admin_word(parameters, source) == "given" {
+        let sealed = text("adminpassword");
+        let sealed = sealed.ok_or_else(|| Error::new(Kind::BadParameter, "`adminpassword` is missing"))?;
+        Some(keyring.open_stored(&Stored::from_column(sealed))?)
+    } else {
+        told
     };
     let email = text("adminemail");
     if password.is_some() || email.is_some() {
-        let must_change = told.is_some();
         wanted.admin = Admin::Change(AdminChange { password, must_change, email, ..AdminChange::default() });
     }
     wanted.mail = match text("mail").as_deref() {
@@ -351,5 +354,30 @@ fn identity_of(
     wanted.peers = Peers::Drop;
     (wanted.lang, wanted.support_email, wanted.noreply_address) =
         (text("lang"), text("supportemail"), text("noreplyaddress"));
-    Ok((wanted, told))
+    Ok(wanted)
+}
+
+fn word<'a>(parameters: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    parameters.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// What happens to the administrator's password: `given`, `generate` or `keep`.
+fn admin_word<'a>(parameters: &'a Map<String, Value>, source: &Source) -> &'a str {
+    let usual = match (word(parameters, "adminpassword"), source) {
+        (Some(_), _) => "given",
+        (None, Source::Fresh) => "generate",
+        (None, _) => "keep",
+    };
+    word(parameters, "admin").unwrap_or(usual)
+}
+
+/// The password that is made for the administrator; `None` where a run before this one has set one that it did not keep.
+async fn generated(ground: &mut Ground<'_>) -> Result<Option<Secret>> {
+    let Ground { keyring, steps, .. } = ground;
+    if steps.is_done("identity") && !steps.keeps_password() {
+        return Ok(None);
+    }
+    // Moodle's default policy asks for each kind of character (lib/moodlelib.php, check_password_policy).
+    let make = || Ok(Secret::new(format!("{}-aA1", &Secret::random().reveal()[..16])));
+    steps.password(keyring, make).await.map(Some)
 }

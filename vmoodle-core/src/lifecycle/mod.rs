@@ -3,7 +3,7 @@
 //! ```text
 //! operation -> wish (rows of tenants to be made) -> build (database, files, identity)
 //! operation -> adopt (rows of sites that are there)
-//! operation -> trash, snapshots, rename, standalone
+//! operation -> trash, snapshots, rename, standalone -> stale (what caches and sessions hold of other tables)
 //!                 -> server (who may make databases) -> db, files, snapshot, moodle
 //! ```
 
@@ -14,6 +14,7 @@ pub(crate) mod rename;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod snapshots;
+pub(crate) mod stale;
 pub(crate) mod standalone;
 pub(crate) mod trash;
 pub(crate) mod trial;

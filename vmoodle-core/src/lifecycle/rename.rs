@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::Ground;
+use super::{Ground, stale};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::host::SiteAddress;
@@ -47,7 +47,7 @@ pub(crate) async fn rename(ground: &mut Ground<'_>, from: &SiteAddress, to: &Sit
             let done = contents(&mut site, from, to).await;
             site.close().await;
             warnings = done?;
-            caches::purge(tenant.dataroot.as_ref(), caches::CACHES)
+            stale::empty_folders(control, tenant).await
         })
         .await?;
     for warning in warnings {

@@ -4,10 +4,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
 
 use crate::control::ControlSite;
 use crate::error::{Error, Kind, Result};
+use crate::moodle::php;
 use crate::secret::Secret;
 use crate::tenant::Tenant;
 
@@ -38,7 +38,7 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let wwwroot = tenant.address.to_string();
     let failed = |what: String| Error::new(Kind::ScriptFailed, format!("`{script}` {what}")).of_tenant(&wwwroot);
-    let mut child = Command::new(&control.php)
+    let mut child = php::command(&control.php)
         .arg(script)
         .args(arguments)
         .current_dir(&control.dirroot)

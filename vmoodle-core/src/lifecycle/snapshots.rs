@@ -1,8 +1,10 @@
 //! Taking a tenant's snapshot, and putting one in its place.
 
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Ground, build};
+use super::{Ground, build, stale};
 use crate::control::ControlSite;
 use crate::db::Db;
 use crate::db::transfer::{self, Door};
@@ -19,12 +21,15 @@ use crate::tenant::Tenant;
 
 /// Moodle answers 503 with this page while it is there (lib/setup.php).
 const CLOSED: &str = "climaintenance.html";
+/// What it says while a site is restored.
+const RESTORED: &str =
+    "<!DOCTYPE html><title>503</title><p>This site is being restored. Ce site est en cours de restauration.</p>";
 
 /// Takes a snapshot under an id that was chosen before, so that a repeated run goes on with its own.
 pub(crate) async fn take(ground: &mut Ground<'_>, id: &str, name: Option<&str>, step: &str) -> Result<()> {
     let shelf = build::shelf(ground);
-    let quiet = build::is_quiet(ground.tenant, ground.control, ground.keyring).await?;
-    let Ground { control, keyring, tenant, steps, .. } = ground;
+    let Ground { control, keyring, db, tenant, steps } = ground;
+    let quiet = build::is_quiet(db, tenant, control, keyring).await?;
     steps
         .step(step, async || {
             if shelf.open(id).is_ok() {
@@ -92,9 +97,10 @@ pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&s
     if let Some(safety) = safety {
         take(ground, safety, None, "safety").await?;
     }
+    let dataroot = PathBuf::from(&ground.tenant.dataroot);
+    ground.steps.step("closed", async || close(&dataroot)).await?;
+    stale::end_sessions(ground).await?;
     let Ground { control, keyring, db, tenant, steps } = ground;
-    let dataroot = PathBuf::from(&tenant.dataroot);
-    steps.step("closed", async || close(&dataroot)).await?;
     steps
         .step("contents", async || {
             let file = shelf.database_of(id)?;
@@ -105,7 +111,16 @@ pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&s
     let label = format!("{}-before-{}", tenant.id, safety.unwrap_or(id));
     let old = files::place_aside(&dataroot, &label)?;
     let whole = dataroot.clone();
-    steps.step("aside", async || blocking(move || files::move_aside(&whole, &label).map(drop)).await).await?;
+    let mut told = Vec::new();
+    let move_aside = async || {
+        // The settings of the caches go with the files: what they lead to is dropped before.
+        told = stale::drop_now(control, keyring, tenant).await;
+        blocking(move || files::move_aside(&whole, &label).map(drop)).await
+    };
+    steps.step("aside", move_aside).await?;
+    for line in told {
+        steps.warn(line);
+    }
     steps
         .step("files", async || {
             let (id, dataroot) = (id.to_owned(), dataroot.clone());
@@ -125,16 +140,16 @@ pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&s
             let mut site = Db::open_tenant(tenant, &control.settings, keyring).await?;
             let done = settle(&mut site, &dataroot, &tenant.address, wwwroot).await;
             site.close().await;
-            done
+            done?;
+            stale::empty_folders(control, tenant).await?;
+            // The runner drops them again once the site is open, and tells what could not be.
+            stale::drop_now(control, keyring, tenant).await;
+            Ok(())
         })
         .await?;
     steps
         .step("opened", async || {
-            let page = dataroot.join(CLOSED);
-            match std::fs::remove_file(&page) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(unwritten(&page, e)),
-                _ => Ok(()),
-            }?;
+            reopen(&dataroot, &old)?;
             blocking(move || files::remove(&old)).await
         })
         .await
@@ -146,8 +161,7 @@ async fn settle(site: &mut Db, dataroot: &Path, own: &SiteAddress, from: Option<
         let mut rows = site.begin().await?;
         rows.execute("DELETE FROM {sessions}", &[]).await?;
         caches::raise_revisions(&mut rows, now()).await?;
-        rows.commit().await?;
-        return caches::purge(dataroot, caches::CACHES);
+        return Ok(rows.commit().await?);
     }
     let lti_keys = build::lti_keys(site).await?;
     // Nobody wants it to write to the people of the other site.
@@ -155,13 +169,38 @@ async fn settle(site: &mut Db, dataroot: &Path, own: &SiteAddress, from: Option<
     identity::reset(site, dataroot, &identity).await.map(drop)
 }
 
+/// Closes the site. The page of somebody who has closed it before stays: it closes as well.
 fn close(dataroot: &Path) -> Result<()> {
     let page = dataroot.join(CLOSED);
-    let text =
-        "<!DOCTYPE html><title>503</title><p>This site is being restored. Ce site est en cours de restauration.</p>";
-    std::fs::write(&page, text).map_err(|e| unwritten(&page, e))
+    if is_somebodys(&page) {
+        return Ok(());
+    }
+    let written = || {
+        let mut file = tempfile::NamedTempFile::new_in(dataroot)?;
+        file.write_all(RESTORED.as_bytes())?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        file.persist(&page).map(drop).map_err(|error| error.error)
+    };
+    written().map_err(files::failed("write", &page))
 }
 
-fn unwritten(path: &Path, e: std::io::Error) -> Error {
-    Error::new(Kind::FilesFailed, format!("`{}` cannot be written", path.display())).because(e)
+/// Opens the site again, unless somebody had closed it before: that page waits with the files that were there.
+fn reopen(dataroot: &Path, old: &Path) -> Result<()> {
+    let (page, before) = (dataroot.join(CLOSED), old.join(CLOSED));
+    if is_somebodys(&before) {
+        return std::fs::rename(&before, &page).map_err(files::failed("put back", &page));
+    }
+    // A run before this one may have put it back already.
+    if is_somebodys(&page) {
+        return Ok(());
+    }
+    match std::fs::remove_file(&page) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(files::failed("remove", &page)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a page closes the site that is not the one of a restoration.
+fn is_somebodys(page: &Path) -> bool {
+    std::fs::read(page).is_ok_and(|text| text != RESTORED.as_bytes())
 }

@@ -3,9 +3,10 @@
 //! Its dataroot is moved aside within its own file system, its account loses its rights, its database stays where it is:
 //! nobody can enter it any more. All of that can be taken back.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::{Ground, server, wish};
+use super::{Ground, build, server, stale, wish};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::files;
@@ -24,7 +25,16 @@ pub(crate) async fn discard(ground: &mut Ground<'_>, from: State, days: i64) -> 
     let Ground { control, keyring, db, tenant, steps } = ground;
     let dataroot = PathBuf::from(&tenant.dataroot);
     let moved = files::place_aside(&dataroot, &label)?;
-    steps.step("files", async || blocking(move || files::move_aside(&dataroot, &label).map(drop)).await).await?;
+    let mut told = Vec::new();
+    let move_aside = async || {
+        // Nobody is left who would overwrite what Redis keeps of its people.
+        told = stale::drop_now(control, keyring, tenant).await;
+        blocking(move || files::move_aside(&dataroot, &label).map(drop)).await
+    };
+    steps.step("files", move_aside).await?;
+    for line in told {
+        steps.warn(line);
+    }
     steps
         .step("account", async || {
             // A name that vmoodle would not give came with the site; what it may is its owner's business.
@@ -80,26 +90,53 @@ pub(crate) async fn bring_back(ground: &mut Ground<'_>, to: State) -> Result<()>
 }
 
 /// Removes a tenant for good: database, account, files, row. For what lies in the trash, and for what was never finished.
+///
+/// Of what was never finished that goes for certain which a step has made; what else stands there under the same name goes
+/// where it is empty, and stays where it is somebody's.
 pub(crate) async fn remove(ground: &mut Ground<'_>) -> Result<()> {
     let moved = moved(ground).await?;
     let was_adopted = wish::was_adopted(ground.db, ground.tenant).await?;
     let Ground { control, keyring, db, tenant, steps } = ground;
-    steps
-        .step("database", async || {
+    let is_whole = tenant.state == State::Trashed;
+    let done = if is_whole { HashSet::new() } else { wish::steps_of(db, tenant).await? };
+    let has_made = |step: &str| is_whole || done.contains(step);
+    let mut stays = Vec::new();
+    if has_made(build::ANSWERED) {
+        let drop_database = async || {
             let admin = server::admin_of(db, tenant, control, keyring).await?;
-            admin.drop_database(&tenant.database.database).await?;
+            let database = &tenant.database.database;
+            if has_made(build::RESERVED) {
+                admin.drop_database(database).await?;
+            } else if !admin.drop_empty_database(database).await? {
+                stays.push(format!(
+                    "the database `{database}` holds tables that were not made for this tenant: it stays"
+                ));
+            }
             let made = server::made_account(tenant, control);
             match made.filter(|_| !was_adopted) {
                 Some(account) => admin.drop_account(&account).await,
                 None => Ok(()),
             }
-        })
-        .await?;
-    let dataroot = PathBuf::from(&tenant.dataroot);
+        };
+        steps.step("database", drop_database).await?;
+    } else {
+        stays.push("its database server has never answered: nothing was made there, and nothing is left".to_owned());
+    }
     // What lies in the trash has left its dataroot, where somebody else may be by now.
-    let path = if tenant.state == State::Trashed { moved } else { Some(dataroot) };
+    let path = if is_whole { moved } else { Some(PathBuf::from(&tenant.dataroot)) };
     if let Some(path) = path {
-        steps.step("files", async || blocking(move || files::remove(&path)).await).await?;
+        let (shown, is_own) = (path.display().to_string(), has_made(build::DATAROOT));
+        let remove_files = async || {
+            let remove = move || if is_own { files::remove(&path).map(|()| true) } else { files::remove_empty(&path) };
+            if !blocking(remove).await? {
+                stays.push(format!("`{shown}` holds files that were not made for this tenant: it stays"));
+            }
+            Ok(())
+        };
+        steps.step("files", remove_files).await?;
+    }
+    for line in stays {
+        steps.warn(line);
     }
     steps
         .step("removed", async || {

@@ -3,6 +3,8 @@
 //! A row reserves host, database and dataroot, and can be locked; the tenant stands in the state `creating` until it is
 //! built. A spare site of the standby pool becomes the tenant by changing its row, which is one statement.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{build, server};
@@ -13,6 +15,7 @@ use crate::host::{SiteAddress, escape};
 use crate::parameter::{Param, Type, check};
 use crate::registry::{Session, row, tenants};
 use crate::secret::{Keyring, Secret};
+use crate::steps::done_in;
 use crate::tenant::{Engine, State, Tenant};
 
 const fn text(name: &'static str) -> Param {
@@ -257,6 +260,13 @@ pub(crate) async fn maker_of(db: &mut Db, tenant: &Tenant) -> Result<Option<Stri
                WHERE item.tenantid = ? ORDER BY item.id DESC LIMIT 1";
     let row = db.fetch_one(sql, &[i64::from(tenant.id.0).into()]).await?;
     Ok(row.and_then(|row| row.text("operation").map(str::to_owned)))
+}
+
+/// The steps that the items of a tenant have done, by the journal.
+pub(crate) async fn steps_of(db: &mut Db, tenant: &Tenant) -> Result<HashSet<String>> {
+    let sql = "SELECT memory FROM {local_vmoodle_item} WHERE tenantid = ? AND memory IS NOT NULL";
+    let rows = db.fetch(sql, &[i64::from(tenant.id.0).into()]).await?;
+    Ok(rows.iter().flat_map(|row| done_in(row.text("memory").unwrap_or_default())).collect())
 }
 
 /// Whether a tenant was there before it was the farm's.

@@ -10,7 +10,7 @@
 //! caches ── files and revisions     version  status  tasks  code ── what a site and a code base say of themselves
 //! roles ── what each may do, compared and changed
 //! statements ── a script that a person wrote, on one site
-//! caches ── files and revisions     version  status  code ── what a site and a code base say of themselves
+//! php ── the program itself
 //! ```
 // `pub` for the tests at the boundary only, by the feature `testing`.
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
@@ -27,6 +27,7 @@ pub mod language;
 pub mod maintenance;
 pub mod majority;
 pub mod peers;
+pub(crate) mod php;
 pub mod plugins;
 pub mod random;
 pub mod roles;

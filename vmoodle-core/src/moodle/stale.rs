@@ -19,6 +19,13 @@ impl Stale {
         Self { definition: Self::EVERY, key: None }
     }
 
+    /// Every cache, and by name the settings of these plugins: all that a site knows by heart of tables that were changed
+    /// behind its back.
+    pub fn everything(plugins: &[String]) -> Vec<Self> {
+        let named = plugins.iter().map(|plugin| Self::plugin_config(plugin));
+        [Self::every(), Self::core_config()].into_iter().chain(named).collect()
+    }
+
     /// All entries of a definition.
     pub fn all_of(definition: &'static str) -> Self {
         Self { definition, key: None }

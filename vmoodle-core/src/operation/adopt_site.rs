@@ -37,6 +37,10 @@ impl Operation for AdoptSite {
         &META
     }
 
+    fn works_alone(&self) -> bool {
+        true
+    }
+
     fn births(&self) -> Births {
         Births::Adopted
     }

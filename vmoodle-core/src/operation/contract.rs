@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::control::ControlSite;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
-use crate::lifecycle::Ground;
+use crate::lifecycle::{Ground, stale};
 use crate::moodle::stale::Stale;
 use crate::parameter::Param;
 use crate::secret::Keyring;
@@ -89,6 +89,12 @@ impl Work<'_> {
         Db::open_tenant(self.tenant, &self.control.settings, self.keyring).await
     }
 
+    /// Notes all that the tenant's caches hold: its tables are others now.
+    pub(crate) async fn forget_all(&mut self) -> Result<()> {
+        self.stale.extend(stale::everything(self.control, self.keyring, self.tenant).await?);
+        Ok(())
+    }
+
     /// What a tenant's life is worked on with; only a run has it, a plan has not.
     pub(crate) fn ground(&mut self) -> Result<Ground<'_>> {
         let Self { control, keyring, db, tenant, steps, .. } = self;
@@ -119,6 +125,13 @@ pub trait Operation: Sync {
     fn births(&self) -> Births {
         Births::Built
     }
+
+    /// Whether it must have a tenant for itself: it waits for the end of a run of the tenant's cron. That no cron begins while
+    /// any job works on a tenant is so in any case.
+    fn works_alone(&self) -> bool {
+        false
+    }
+
     /// The changes that a run would make; changes nothing.
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>>;
     /// Makes the changes, which stand in the journal already.

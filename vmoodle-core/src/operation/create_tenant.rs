@@ -23,6 +23,10 @@ impl Operation for CreateTenant {
         &META
     }
 
+    fn works_alone(&self) -> bool {
+        true
+    }
+
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(make::plan(work))
     }

@@ -31,6 +31,10 @@ impl Operation for DestroyTenant {
         &META
     }
 
+    fn works_alone(&self) -> bool {
+        true
+    }
+
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(async move { plan(work) })
     }
@@ -43,7 +47,10 @@ impl Operation for DestroyTenant {
     }
 
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, _: &'a [Change]) -> Doing<'a, ()> {
-        Box::pin(async move { trash::bring_back(&mut work.ground()?, State::Retired).await })
+        Box::pin(async move {
+            trash::bring_back(&mut work.ground()?, State::Retired).await?;
+            work.forget_all().await
+        })
     }
 }
 

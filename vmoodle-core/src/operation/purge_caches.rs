@@ -128,8 +128,7 @@ async fn purge(work: &mut Work<'_>, kinds: &BTreeSet<&str>) -> Result<()> {
     .await?;
     let stale = &mut work.stale;
     if has("muc") {
-        stale.push(Stale::every());
-        stale.extend(plugins.iter().map(|plugin| Stale::plugin_config(plugin)));
+        stale.extend(Stale::everything(&plugins));
     }
     if has("theme") {
         stale.push(Stale::all_of("core/postprocessedcss"));

@@ -28,6 +28,10 @@ impl Operation for PurgeTrash {
         &META
     }
 
+    fn works_alone(&self) -> bool {
+        true
+    }
+
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(plan(work))
     }

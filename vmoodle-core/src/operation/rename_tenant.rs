@@ -31,6 +31,10 @@ impl Operation for RenameTenant {
         &META
     }
 
+    fn works_alone(&self) -> bool {
+        true
+    }
+
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(async move {
             let to = SiteAddress::parse(work.parameters.get("wwwroot").and_then(Value::as_str).unwrap_or_default())?;
@@ -47,14 +51,16 @@ impl Operation for RenameTenant {
         Box::pin(async move {
             let (from, to) = ends(changes)?;
             let alias = work.parameters.get("alias").and_then(Value::as_bool).unwrap_or(true);
-            rename::rename(&mut work.ground()?, &from, &to, alias).await
+            rename::rename(&mut work.ground()?, &from, &to, alias).await?;
+            work.forget_all().await
         })
     }
 
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(async move {
             let (from, to) = ends(changes)?;
-            rename::rename(&mut work.ground()?, &to, &from, false).await
+            rename::rename(&mut work.ground()?, &to, &from, false).await?;
+            work.forget_all().await
         })
     }
 }

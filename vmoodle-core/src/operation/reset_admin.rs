@@ -13,7 +13,7 @@ use crate::secret::{Keyring, Secret, Stored};
 use crate::steps::Doing;
 
 /// Gives the main administrator, the first of `siteadmins`, a new password: `password`, or one that is made for each tenant
-/// and told once, to whoever runs the job. The account then signs in by it (`auth` = `manual`), is no longer locked, and with
+/// and told once, to whoever asks for the job's passwords. The account then signs in by it (`auth` = `manual`), is no longer locked, and with
 /// `must_change` asks for another password first. Sessions stay: see `kill_sessions`.
 ///
 /// It can be undone where the farm has a key file: the journal holds hashes encrypted only.
@@ -91,15 +91,14 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     }
     let hash = &old[PASSWORD];
     if wanted.as_ref().is_none_or(|wanted| !account::verifies(wanted, hash)) {
-        let told = if wanted.is_none() { Some(account::generate()?) } else { None };
-        let new = wanted.as_ref().or(told.as_ref()).map(users::hash).transpose()?;
         let (before, after) = if work.keyring.seals() {
-            let new = new.ok_or_else(|| Error::new(Kind::Internal, "no password was made"))?;
-            let mut after = json!({ "sealed": work.keyring.seal(&new)?.column() });
-            if let Some(told) = &told {
-                after["told"] = json!(work.keyring.seal(told)?.column());
-            }
-            (json!({ "sealed": work.keyring.seal(&Secret::new(hash.clone()))?.column() }), after)
+            let new = match (wanted, work.steps.as_mut()) {
+                (Some(wanted), _) => wanted,
+                (None, Some(steps)) => steps.password(work.keyring, account::generate).await?,
+                (None, None) => account::generate()?,
+            };
+            let sealed = |hash: &Secret| Ok::<_, Error>(json!({ "sealed": work.keyring.seal(hash)?.column() }));
+            (sealed(&Secret::new(hash.clone()))?, sealed(&users::hash(&new)?)?)
         } else {
             (json!("the old one"), json!("a new one"))
         };
@@ -110,7 +109,7 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
 
 async fn apply(work: &mut Work<'_>, changes: &[Change]) -> Result<()> {
     let mut swaps = Vec::new();
-    let (mut unsealed, mut told) = (None, None);
+    let mut unsealed = None;
     for change in changes {
         if change.what != PASSWORD {
             swaps.push(swap(change)?);
@@ -118,18 +117,13 @@ async fn apply(work: &mut Work<'_>, changes: &[Change]) -> Result<()> {
             let (from, to) =
                 (open(&change.before["sealed"], work.keyring)?, open(&change.after["sealed"], work.keyring)?);
             swaps.push(Swap { part: PASSWORD, from: Some(from.reveal().to_owned()), to: Some(to.reveal().to_owned()) });
-            if change.after.get("told").is_some() {
-                told = Some(open(&change.after["told"], work.keyring)?);
-            }
         } else {
             // Without a key file nothing of it is kept: a run that was killed makes another one.
-            let new = account::generate()?;
-            unsealed = Some(users::hash(&new)?);
-            told = Some(new);
+            unsealed = Some(account::generate()?);
         }
     }
-    make(work, swaps, unsealed).await?;
-    if let (Some(told), Some(steps)) = (told, work.steps.as_mut()) {
+    make(work, swaps, unsealed.as_ref().map(users::hash).transpose()?).await?;
+    if let (Some(told), Some(steps)) = (unsealed, work.steps.as_mut()) {
         steps.tell(told);
     }
     Ok(())

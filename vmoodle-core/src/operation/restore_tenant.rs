@@ -29,6 +29,10 @@ impl Operation for RestoreTenant {
         &META
     }
 
+    fn works_alone(&self) -> bool {
+        true
+    }
+
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(async move { plan(work) })
     }
@@ -36,14 +40,16 @@ impl Operation for RestoreTenant {
     fn apply<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(async move {
             let (before, after) = ends(changes)?;
-            snapshots::restore(&mut work.ground()?, after, Some(before)).await
+            snapshots::restore(&mut work.ground()?, after, Some(before)).await?;
+            work.forget_all().await
         })
     }
 
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(async move {
             let (before, _) = ends(changes)?;
-            snapshots::restore(&mut work.ground()?, before, None).await
+            snapshots::restore(&mut work.ground()?, before, None).await?;
+            work.forget_all().await
         })
     }
 }

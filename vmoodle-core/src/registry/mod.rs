@@ -4,7 +4,7 @@
 //! `check` does not accept is refused and nothing is changed.
 //!
 //! ```text
-//! console -> inspect (could a tenant serve?)
+//! console -> inspect (could a tenant serve?)     crons (which of them run their cron?)
 //! console -> session (lock, load, write, raise the generation) -> tenants aliases policies servers generation
 //!                       farm (all rows -> Farm)   upgrade (original rows -> today's)   -> row, check, fields, shape
 //! ```
@@ -13,6 +13,7 @@
 
 pub mod aliases;
 pub mod check;
+pub(crate) mod crons;
 pub mod farm;
 mod fields;
 pub mod generation;

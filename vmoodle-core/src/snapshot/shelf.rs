@@ -196,7 +196,14 @@ impl Shelf {
     /// Deletes a snapshot, and the files that no other one holds.
     pub fn delete(&self, word: &str) -> Result<()> {
         let manifest = self.open(word)?;
-        files::remove(&self.root.join(manifest.id))?;
+        self.delete_all(&[manifest.id])
+    }
+
+    /// Deletes snapshots by their numbers, where they are there, and the files that no other one holds.
+    pub fn delete_all(&self, ids: &[String]) -> Result<()> {
+        for id in ids.iter().filter(|id| is_word(id)) {
+            files::remove(&self.root.join(id))?;
+        }
         self.sweep().map(drop)
     }
 

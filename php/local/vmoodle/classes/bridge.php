@@ -420,6 +420,16 @@ final class bridge {
     }
 
     /**
+     * Tells the new passwords that a job has made, and forgets them.
+     *
+     * @param int $job its number
+     * @return array password by the address of the site; none where somebody was told them before
+     */
+    public static function job_passwords(int $job): array {
+        return self::call(static fn() => \Vmoodle\job_passwords($job));
+    }
+
+    /**
      * Stops a job.
      *
      * @param int $job its number

@@ -31,7 +31,7 @@ final class job_commands {
     private const UNDONE = ['failed', 'cancelled', 'unknown'];
 
     /** @var string[] what cli/job.php is asked to do with a job. */
-    private const ACTIONS = ['show', 'run', 'cancel', 'retry', 'undo'];
+    private const ACTIONS = ['show', 'run', 'cancel', 'retry', 'undo', 'passwords'];
 
     /**
      * The script cli/run.php.
@@ -118,6 +118,7 @@ final class job_commands {
             'undo' => self::finish($cli, bridge::job_undo($job)),
             'cancel' => self::show($cli, bridge::job_cancel($job)),
             'show' => self::show($cli, bridge::job($job)),
+            'passwords' => self::passwords($cli, $job),
         };
     }
 
@@ -208,6 +209,9 @@ final class job_commands {
                     cli::line('             ' . get_string('cliwarning', 'local_vmoodle', $warning));
                 }
             }
+            if ($job['untold']) {
+                cli::note(get_string('cliuntold', 'local_vmoodle', ['count' => $job['untold'], 'job' => $job['id']]));
+            }
         });
         return self::code($job['counts']);
     }
@@ -221,17 +225,47 @@ final class job_commands {
      */
     private static function finish(cli $cli, int $job): int {
         $counts = self::work($job);
+        // Where the farm has no key file they stand nowhere else.
         $passwords = $counts['passwords'] ?? [];
+        if (!bridge::job($job)['userid']) {
+            // Whoever asks for a job on a page is told there.
+            $passwords += bridge::job_passwords($job);
+        }
         $read = bridge::job($job);
         if ($passwords) {
-            // They stand nowhere else.
             $read['passwords'] = $passwords;
         }
         $code = self::show($cli, $read);
-        foreach ($cli->option('json') ? [] : $passwords as $wwwroot => $password) {
+        self::tell($cli->option('json') ? [] : $passwords);
+        return $code;
+    }
+
+    /**
+     * Tells the new passwords of a job, once.
+     *
+     * @param cli $cli option json
+     * @param int $job its number
+     * @return int exit code
+     */
+    private static function passwords(cli $cli, int $job): int {
+        $cli->result(bridge::job_passwords($job), static function (array $passwords): void {
+            self::tell($passwords);
+            if (!$passwords) {
+                cli::note(get_string('clinopasswords', 'local_vmoodle'));
+            }
+        });
+        return cli::DONE;
+    }
+
+    /**
+     * Prints new passwords.
+     *
+     * @param string[] $passwords by the address of the site
+     */
+    private static function tell(array $passwords): void {
+        foreach ($passwords as $wwwroot => $password) {
             cli::line(get_string('clipassword', 'local_vmoodle', ['wwwroot' => $wwwroot, 'password' => $password]));
         }
-        return $code;
     }
 
     /**

@@ -54,8 +54,9 @@ final class snapshot_commands {
         if (!$targets || $cli->option('list')) {
             return self::list($cli);
         }
-        $name = (string)$cli->option('name');
-        return job_commands::submit($cli, 'snapshot_tenant', $name === '' ? [] : ['name' => $name], $targets);
+        $parameters = array_filter(['name' => (string)$cli->option('name'), 'keep' => $cli->option('keep')],
+            static fn($value): bool => $value !== null && $value !== '');
+        return job_commands::submit($cli, 'snapshot_tenant', $parameters, $targets);
     }
 
     /**

@@ -34,12 +34,15 @@ final class job_view implements named_templatable, \renderable {
      *
      * @param array $job as bridge::job() gives it
      * @param array $operation its description
+     * @param string[] $passwords new passwords that are shown this once, by the address of the site
      */
     public function __construct(
         /** @var array as bridge::job() gives it. */
         private readonly array $job,
         /** @var array its description. */
-        private readonly array $operation
+        private readonly array $operation,
+        /** @var string[] new passwords that are shown this once, by the address of the site. */
+        private readonly array $passwords = []
     ) {
     }
 
@@ -69,6 +72,8 @@ final class job_view implements named_templatable, \renderable {
             'parameters' => $parameters,
             'undoes' => (int)$job['undoes'],
             'retries' => (int)$job['retries'],
+            'passwords' => array_map(static fn(string $wwwroot, string $password): string => get_string('clipassword',
+                'local_vmoodle', ['wwwroot' => $wwwroot, 'password' => $password]), array_keys($this->passwords), $this->passwords),
             'buttons' => $this->buttons($output),
         ];
     }
@@ -100,11 +105,14 @@ final class job_view implements named_templatable, \renderable {
      * @return array contexts of core/single_button
      */
     private function buttons(\renderer_base $output): array {
+        global $USER;
         $counts = $this->job['counts'];
         $finished = (int)$this->job['timefinished'] > 0;
         $actions = [
             'cancel' => !$finished,
             'retry' => $finished && array_intersect_key($counts, array_flip(['failed', 'cancelled', 'unknown'])),
+            // Whoever asked for the passwords is told them, and nobody else.
+            'passwords' => $this->job['untold'] && (int)$this->job['userid'] === (int)$USER->id,
             'undo' => $finished && !empty($this->operation['undoable']) && $this->job['mode'] === 'run' && !empty($counts['done']),
         ];
         $buttons = [];

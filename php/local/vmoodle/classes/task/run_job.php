@@ -62,7 +62,7 @@ class run_job extends \core\task\adhoc_task {
             mtrace($exception->getMessage());
             return;
         }
-        // New passwords are told on the command line only.
+        // New passwords are not for a log: the job's page shows them to whoever asked for them.
         $counts = array_filter($counts, 'is_int');
         $shown = array_map(static fn($state, $count) => "$state $count", array_keys($counts), $counts);
         mtrace(get_string('taskjobran', 'local_vmoodle', ['job' => $job, 'counts' => implode(', ', $shown)]));

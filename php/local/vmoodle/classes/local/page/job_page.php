@@ -50,14 +50,19 @@ final class job_page {
      * Does what a button asks for, and goes to the job that comes of it.
      *
      * @param int $id the job
-     * @param string $action cancel, retry, undo, run, or nothing
+     * @param string $action cancel, retry, undo, run, passwords, or nothing
+     * @return string[] the new passwords that were asked for, by the address of the site: this answer alone holds them
      */
-    public static function process(int $id, string $action): void {
+    public static function process(int $id, string $action): array {
+        global $USER;
         if ($action === '' || ($_SERVER['REQUEST_METHOD'] ?? '') !== 'POST') {
-            return;
+            return [];
         }
         require_sesskey();
         try {
+            if ($action === 'passwords') {
+                return (int)bridge::job($id)['userid'] === (int)$USER->id ? bridge::job_passwords($id) : [];
+            }
             $next = match ($action) {
                 'cancel' => (int)bridge::job_cancel($id)['id'],
                 'retry' => bridge::job_retry($id),
@@ -78,13 +83,14 @@ final class job_page {
      * What the page shows.
      *
      * @param int $id the job
+     * @param string[] $passwords what is shown this once
      * @return string HTML
      */
-    public static function content(int $id): string {
+    public static function content(int $id, array $passwords = []): string {
         global $OUTPUT;
         $operations = array_column(bridge::operations(), null, 'name');
         $job = bridge::job($id);
-        $view = new job_view($job, $operations[$job['operation']] ?? []);
+        $view = new job_view($job, $operations[$job['operation']] ?? [], $passwords);
         $report = system_report_factory::create(items::class, \context_system::instance(), '', '', 0, ['job' => $id]);
         return $OUTPUT->render($view) . $report->output();
     }
