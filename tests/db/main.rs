@@ -21,6 +21,7 @@ mod original;
 mod plugins;
 mod publish;
 mod purge;
+mod replace;
 mod roles;
 mod rows;
 mod runner;
