@@ -3,6 +3,7 @@
 
 mod admin;
 mod adopt;
+mod brought;
 mod caches;
 mod check;
 mod clone;
@@ -31,6 +32,7 @@ mod shelf;
 mod site;
 mod sql;
 mod status;
+mod table_copy;
 mod transfer;
 mod trouble;
 mod undo;

@@ -25,8 +25,7 @@ const LARGEST: u64 = 4 << 20;
 
 /// The columns of a row that say how a text was changed, and those of one that comes.
 const CHANGED: &[&str] = &["local", "timecustomized", "modified"];
-const WHOLE: &[&str] =
-    &["original", "master", "local", "timemodified", "timecustomized", "outdated", "modified"];
+const WHOLE: &[&str] = &["original", "master", "local", "timemodified", "timecustomized", "outdated", "modified"];
 
 /// Which texts are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -287,11 +286,9 @@ pub async fn row_changes(db: &mut Db, source: &Rows, choice: &Choice, others: Ot
         };
         match there {
             Some(there) if there.get("local") == row.get("local") => {}
-            Some(there) => changes.push(RowChange {
-                key,
-                before: Some(part(&there, CHANGED)),
-                after: Some(part(row, CHANGED)),
-            }),
+            Some(there) => {
+                changes.push(RowChange { key, before: Some(part(&there, CHANGED)), after: Some(part(row, CHANGED)) })
+            }
             None => {
                 let mut after = part(row, WHOLE);
                 after.extend(key.clone());
@@ -325,7 +322,10 @@ mod tests {
 
     #[test]
     fn texts_of_the_source_are_laid_over_those_that_are_there() {
-        let source = files(&[("fr_local/moodle.php", "$string['a'] = 'L\\'un';\n"), ("fr_local/quiz.php", "$string['q'] = 'Q';\n")]);
+        let source = files(&[
+            ("fr_local/moodle.php", "$string['a'] = 'L\\'un';\n"),
+            ("fr_local/quiz.php", "$string['q'] = 'Q';\n"),
+        ]);
         let target = files(&[
             ("fr_local/moodle.php", "$string['a'] = 'x';\n$string['b'] = 'keep \\\\ \\'it\\'';\n"),
             ("fr_local/quiz.php", "$string['q'] = 'Q';\n"),
@@ -340,7 +340,8 @@ mod tests {
         assert_eq!(file_changes(&files(&[]), &again, Others::Stay).unwrap(), []);
 
         let changes = file_changes(&source, &target, Others::Go).unwrap();
-        let told: Vec<_> = changes.iter().map(|change| (change.path.as_str(), change.counts, change.after.is_some())).collect();
+        let told: Vec<_> =
+            changes.iter().map(|change| (change.path.as_str(), change.counts, change.after.is_some())).collect();
         assert_eq!(told, [("fr_local/moodle.php", [0, 1, 1], true), ("fr_local/other.php", [0, 0, 1], false)]);
     }
 

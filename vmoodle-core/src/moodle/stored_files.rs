@@ -295,7 +295,10 @@ mod tests {
     fn a_file_is_found_by_what_moodle_finds_it_by() {
         // `file_storage::get_pathname_hash(1, 'theme_boost', 'logo', 0, '/', 'logo.png')`.
         let hash = pathnamehash(1, "theme_boost", "logo", 0, "/", "logo.png");
-        assert_eq!(hash, Sha1::digest(b"/1/theme_boost/logo/0/logo.png").iter().map(|o| format!("{o:02x}")).collect::<String>());
+        assert_eq!(
+            hash,
+            Sha1::digest(b"/1/theme_boost/logo/0/logo.png").iter().map(|o| format!("{o:02x}")).collect::<String>()
+        );
         assert_eq!(hash.len(), 40);
     }
 
@@ -305,7 +308,9 @@ mod tests {
         let folders = folders(row.as_object().unwrap());
         let paths: Vec<&str> = folders.iter().map(|folder| folder["filepath"].as_str().unwrap()).collect();
         assert_eq!(paths, ["/a/b/", "/a/", "/"]);
-        assert!(folders.iter().all(|folder| folder["filename"] == "." && folder["itemid"] == 3 && folder["filesize"] == 0));
+        assert!(
+            folders.iter().all(|folder| folder["filename"] == "." && folder["itemid"] == 3 && folder["filesize"] == 0)
+        );
     }
 
     #[test]

@@ -47,7 +47,13 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    async fn replace(&self, db: &mut Db, filter: &Filter, replacement: &Replacement, report: &mut Report) -> Result<()> {
+    async fn replace(
+        &self,
+        db: &mut Db,
+        filter: &Filter,
+        replacement: &Replacement,
+        report: &mut Report,
+    ) -> Result<()> {
         let mut walk = Walk::new(self.name, self.columns, None, filter, db.engine().is_mysql());
         loop {
             let rows = walk.next(db).await?;

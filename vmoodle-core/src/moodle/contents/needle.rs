@@ -43,14 +43,19 @@ impl Needle {
             return Err(Error::new(Kind::BadParameter, "`search` and `replace` are the same"));
         }
         if replace.contains('\0') {
-            return Err(Error::new(Kind::BadParameter, "`replace` holds a zero octet, which no database takes in a text"));
+            return Err(Error::new(
+                Kind::BadParameter,
+                "`replace` holds a zero octet, which no database takes in a text",
+            ));
         }
         let pattern = regex::escape(search);
         let search_for = RegexBuilder::new(&pattern).case_insensitive(case == Case::Any).build();
-        let search_for = search_for.map_err(|error| {
-            Error::new(Kind::Internal, "a text makes no pattern").because(error)
-        })?;
-        let filter = Filter { pattern: like(search, case), letters: if case == Case::Any { Letters::AnyCase } else { Letters::Same } };
+        let search_for =
+            search_for.map_err(|error| Error::new(Kind::Internal, "a text makes no pattern").because(error))?;
+        let filter = Filter {
+            pattern: like(search, case),
+            letters: if case == Case::Any { Letters::AnyCase } else { Letters::Same },
+        };
         Ok(Self { kind: Kinds::Text { search: search_for, replace: replace.as_bytes().to_vec() }, filter })
     }
 

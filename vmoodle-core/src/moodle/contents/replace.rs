@@ -168,9 +168,10 @@ impl Sample {
 
     /// What is around the first place that changes; of a value in base64, of what it holds.
     fn of(before: &str, after: &str) -> Self {
-        let readable = |text: &str| serialized::plain(text.as_bytes()).map_or_else(|| text.to_owned(), |inside| {
-            String::from_utf8_lossy(&inside).into_owned()
-        });
+        let readable = |text: &str| {
+            serialized::plain(text.as_bytes())
+                .map_or_else(|| text.to_owned(), |inside| String::from_utf8_lossy(&inside).into_owned())
+        };
         let (before, after) = (readable(before), readable(after));
         let same = before.chars().zip(after.chars()).take_while(|(one, other)| one == other).count();
         let (ahead, length) = SHOWN;

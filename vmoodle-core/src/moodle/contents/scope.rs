@@ -65,8 +65,11 @@ impl Scope {
         let known: HashSet<&str> = all.iter().map(|column| column.table.as_str()).collect();
         for name in self.only.iter().chain(&self.skip) {
             if !known.contains(name.as_str()) && !all.iter().any(|column| column.to_string() == *name) {
-                return Err(Error::new(Kind::BadParameter, format!("`{}` is no table or column of text", escape(name)))
-                    .hint("give names without prefix, such as `label` or `label.intro`"));
+                return Err(Error::new(
+                    Kind::BadParameter,
+                    format!("`{}` is no table or column of text", escape(name)),
+                )
+                .hint("give names without prefix, such as `label` or `label.intro`"));
             }
         }
         let named = |names: &[String], column: &TextColumn| {
@@ -85,7 +88,8 @@ impl Scope {
                 return Err(Error::new(Kind::BadParameter, format!("`{column}` is never changed: {why}")));
             }
             // Of settings the values, not the names.
-            let is_name = matches!(column.table.as_str(), "config" | "config_plugins") && column.column.as_str() != "value";
+            let is_name =
+                matches!(column.table.as_str(), "config" | "config_plugins") && column.column.as_str() != "value";
             if !is_name && (self.secrets || !is_secret(column)) {
                 chosen.push(column.clone());
             }
@@ -189,7 +193,10 @@ mod tests {
         assert_eq!(chosen(&[], &[], false).unwrap(), "label.intro label.name user.description question.name");
         assert_eq!(chosen(&[], &["label.name", "user"], true).unwrap(), "label.intro question.name");
         assert_eq!(chosen(&["logstore_standard_log", "sessions"], &[], false).unwrap(), "logstore_standard_log.other");
-        assert_eq!(chosen(&["user", "sessions"], &[], true).unwrap(), "user.password user.description sessions.sessdata");
+        assert_eq!(
+            chosen(&["user", "sessions"], &[], true).unwrap(),
+            "user.password user.description sessions.sessdata"
+        );
         assert_eq!(chosen(&["question"], &[], false).unwrap(), "question.name", "its hash is left");
         for bad in ["files", "local_vmoodle", "question.stamphash", "nothing", "label.nothing"] {
             assert_eq!(chosen(&[bad], &[], true).unwrap_err().kind(), Kind::BadParameter, "{bad}");

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::reference::{self, Names, Rule};
 use super::Declared;
+use super::reference::{self, Names, Rule};
 use crate::db::{ColumnShape, ColumnType, Db, TableShape};
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
@@ -220,7 +220,11 @@ impl Source {
     }
 
     fn key_of(&self, row: &Record) -> Value {
-        self.key.iter().map(|name| (name.clone(), row.get(name).cloned().unwrap_or_default())).collect::<Record>().into()
+        self.key
+            .iter()
+            .map(|name| (name.clone(), row.get(name).cloned().unwrap_or_default()))
+            .collect::<Record>()
+            .into()
     }
 
     /// The rows by their keys. Fails where two have one.
@@ -271,7 +275,9 @@ async fn chosen(db: &mut Db, shape: &TableShape, columns: &[ColumnShape], filter
     let rows = records::read(db, shape, &columns, &conditions, MOST).await?;
     if rows.len() > MOST {
         let message = format!("`{}` has more than {MOST} rows that are meant", shape.name);
-        return Err(Error::new(Kind::BadParameter, message).hint("copy some of them at a time: name values in `filter`"));
+        return Err(
+            Error::new(Kind::BadParameter, message).hint("copy some of them at a time: name values in `filter`")
+        );
     }
     Ok(rows)
 }

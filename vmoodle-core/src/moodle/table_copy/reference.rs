@@ -128,7 +128,11 @@ pub(super) async fn names(db: &mut Db, rules: &HashMap<String, Rule>, rows: &[Re
 }
 
 /// The ids that the same names have on the target.
-pub(super) async fn ids(db: &mut Db, rules: &HashMap<String, Rule>, names: &Names) -> Result<HashMap<String, HashMap<String, i64>>> {
+pub(super) async fn ids(
+    db: &mut Db,
+    rules: &HashMap<String, Rule>,
+    names: &Names,
+) -> Result<HashMap<String, HashMap<String, i64>>> {
     let mut ids = HashMap::new();
     for (column, called) in names {
         let wanted: BTreeSet<&str> = called.values().map(String::as_str).collect();
@@ -195,7 +199,8 @@ mod tests {
 
     #[test]
     fn rules_are_words_a_column_or_a_value() {
-        let by = |table: &str, column: &str| Rule::By { table: TableName::parse(table).unwrap(), column: column.into() };
+        let by =
+            |table: &str, column: &str| Rule::By { table: TableName::parse(table).unwrap(), column: column.into() };
         assert_eq!(Rule::parse(&json!("keep")).unwrap(), Rule::Keep);
         assert_eq!(Rule::parse(&json!("cohort.idnumber")).unwrap(), by("cohort", "idnumber"));
         assert_eq!(Rule::parse(&json!({"value": null})).unwrap(), Rule::Value(Value::Null));
