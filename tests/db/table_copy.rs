@@ -119,9 +119,9 @@ on_both_engines! {
         one.run("UPDATE mdl_x_items SET groupid = 9 WHERE name = 'one'");
         assert_eq!(code(&wish()), "state_refused", "nothing is said of groups");
         for rule in [json!("keep"), json!({"value": 0}), json!("course.id")] {
-            let wish = with(json!({"references": {"groupid": rule}}));
+            let ruled = with(json!({"references": {"groupid": rule}}));
             let expected = if rule == "course.id" { json!("bad_parameter") } else { Value::Null };
-            assert_eq!(code(&wish), expected, "{rule}");
+            assert_eq!(code(&ruled), expected, "{rule}");
         }
         assert_eq!(code(&with(json!({"skip": "groupid"}))), Value::Null);
         two.run(&format!("DELETE FROM {} WHERE username = 'ann'", user_table(engine)));

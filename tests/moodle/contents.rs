@@ -9,7 +9,7 @@ use crate::stage::{Stage, TENANTS, alone};
 const FILL: &str = r#"<?php
 define('CLI_SCRIPT', true);
 require(__DIR__ . '/config.php');
-require_once($CFG->dirroot . '/user/profile/definelib.php');
+require_once($CFG->dirroot . '/admin/tool/customlang/locallib.php');
 $text = "<p>see <a href=\"$CFG->wwwroot/mod/x.php?id=1\">l'été 🌞</a></p>";
 if (($argv[1] ?? '') !== 'source') {
     $course = context_course::instance(SITEID);
@@ -24,9 +24,9 @@ if (($argv[1] ?? '') !== 'source') {
 }
 $png = base64_decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==');
 $record = ['contextid' => SYSCONTEXTID, 'component' => 'core_admin', 'filearea' => 'logo', 'itemid' => 0, 'filepath' => '/',
-    'filename' => 'l\'été.png', 'userid' => 2, 'license' => 'allrightsreserved', 'author' => 'Ann'];
+    'filename' => 'été.png', 'userid' => 2, 'license' => 'allrightsreserved', 'author' => 'Ann'];
 get_file_storage()->create_file_from_string($record, $png);
-set_config('logo', "/l'été.png", 'core_admin');
+set_config('logo', '/été.png', 'core_admin');
 $dump = new ReflectionMethod('tool_customlang_utils', 'dump_strings');
 $dump->setAccessible(true);
 $dump->invoke(null, 'en', 'core', ['course' => 'L\'unité 🌞 {$a}', 'yes' => "Oui\n\\"]);
@@ -112,11 +112,10 @@ fn an_address_replaced_over_a_real_site_leaves_it_working_and_undo_brings_it_bac
     ready(&stage);
     for tenant in [0, 2] {
         let database = &stage.databases[tenant];
-        let before_all = database.run("SELECT summary FROM mdl_course WHERE id = 1");
         output(&mut stage.farm.script("contents_fill.php", Some(host(tenant))));
         let rows = || {
             database.run(
-                "SELECT id, configdata FROM mdl_block_instances ORDER BY id; SELECT id, summary FROM mdl_course ORDER BY id;
+                "SELECT id, configdata FROM mdl_block_instances WHERE blockname = 'html' ORDER BY id; SELECT id, summary FROM mdl_course ORDER BY id;
                  SELECT id, wwwroot FROM mdl_mnet_host ORDER BY id",
             )
         };
@@ -139,14 +138,13 @@ fn an_address_replaced_over_a_real_site_leaves_it_working_and_undo_brings_it_bac
         }
         let front = works(&stage, tenant);
         assert!(front.contains("href=\"https://moved.example.net:8443/school/mod/x.php?id=1\""), "the block is shown");
-        assert!(rows().contains(&old), "who the site is has stayed");
 
         undo(&stage, &done);
         assert_eq!((rows(), see(&stage, tenant)), (before, seen));
         works(&stage, tenant);
         database.run("DELETE FROM mdl_block_instances WHERE blockname = 'html' AND pagetypepattern = 'site-index'");
-        let summary = before_all.trim().replace('\'', "''");
-        database.run(&format!("UPDATE mdl_course SET summary = '{summary}' WHERE id = 1"));
+        database.run("DELETE FROM mdl_context WHERE contextlevel = 80 AND instanceid NOT IN (SELECT id FROM mdl_block_instances)");
+        database.run("UPDATE mdl_course SET summary = '' WHERE id = 1");
     }
 }
 

@@ -11,7 +11,7 @@ use super::copy::share;
 use super::{Owner, delete_file, failed, is_folder, look, parent, refused};
 use crate::error::{Error, Kind, Result};
 
-/// Where a site keeps the contents of files, each under its SHA-1 (lib/filestorage/file_system_filedir.php).
+/// Where a site keeps the contents of files, each under its SHA-1 (`lib/filestorage/file_system_filedir.php`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
     /// `$CFG->filedir`.
@@ -41,10 +41,10 @@ impl Contents {
             if sum(&source)? != hash {
                 return Err(refused(&source, "is not what its name says", "repair the source's files first"));
             }
-            self.folders(&self.filedir, parent(&target)?)?;
+            folders(&self.filedir, parent(&target)?)?;
             share(&source, &target)
         } else {
-            self.folders(&self.filedir, parent(&target)?)?;
+            folders(&self.filedir, parent(&target)?)?;
             write_text(&target, "")
         }
     }
@@ -59,7 +59,7 @@ impl Contents {
         if look(&trash).map_err(failed("read", &trash))?.is_some() {
             return delete_file(&content).map_err(failed("delete", &content));
         }
-        self.folders(&self.trashdir, parent(&trash)?)?;
+        folders(&self.trashdir, parent(&trash)?)?;
         match fs::rename(&content, &trash) {
             // Another disk: what Moodle brings back from the trash, it could take from a backup too.
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -68,23 +68,23 @@ impl Contents {
             done => done.map_err(failed("move to the trash", &content)),
         }
     }
+}
 
-    /// Makes the folders down to one, each with the mode and owner of the one that it is in.
-    fn folders(&self, root: &Path, folder: &Path) -> Result<()> {
-        if is_folder(folder)? {
-            return Ok(());
-        }
-        let above = parent(folder)?;
-        if folder == root {
-            // The dataroot, or the folder that the control site named, is not ours to make.
-            if !is_folder(above)? {
-                DirBuilder::new().mode(0o2770).recursive(true).create(above).map_err(failed("make", above))?;
-            }
-        } else {
-            self.folders(root, above)?;
-        }
-        make_like_parent(folder)
+/// Makes the folders down to one, each with the mode and owner of the one that it is in.
+fn folders(root: &Path, folder: &Path) -> Result<()> {
+    if is_folder(folder)? {
+        return Ok(());
     }
+    let above = parent(folder)?;
+    if folder == root {
+        // The dataroot, or the folder that the control site named, is not ours to make.
+        if !is_folder(above)? {
+            DirBuilder::new().mode(0o2770).recursive(true).create(above).map_err(failed("make", above))?;
+        }
+    } else {
+        folders(root, above)?;
+    }
+    make_like_parent(folder)
 }
 
 /// Makes a folder with the mode and owner of the one that it is in; fine where it is there.
@@ -93,7 +93,7 @@ pub fn make_like_parent(folder: &Path) -> Result<()> {
     let mode = fs::metadata(above).map_err(failed("read", above))?.mode() & 0o7777;
     match DirBuilder::new().mode(mode).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return is_folder(folder).map(drop),
-        made => made.map_err(failed("make", folder))?,
+        done => done.map_err(failed("make", folder))?,
     }
     Owner::of(above)?.give(folder).map_err(failed("give away", folder))?;
     fs::set_permissions(folder, Permissions::from_mode(mode)).map_err(failed("write", folder))

@@ -183,13 +183,13 @@ pub fn file_changes(source: &Files, target: &Files, others: Others) -> Result<Ve
             None => None,
         };
         let comes = after.keys().filter(|key| !ours.contains_key(*key)).count();
-        let changed = after.iter().filter(|(key, text)| ours.get(*key).is_some_and(|own| own != *text)).count();
+        let edited = after.iter().filter(|(key, text)| ours.get(*key).is_some_and(|own| own != *text)).count();
         let goes = ours.keys().filter(|key| !after.contains_key(*key)).count();
         changes.push(FileChange {
             path: path.clone(),
             before: target.get(path).cloned(),
             after: text,
-            counts: [comes, changed, goes],
+            counts: [comes, edited, goes],
         });
     }
     Ok(changes)
@@ -287,7 +287,7 @@ pub async fn row_changes(db: &mut Db, source: &Rows, choice: &Choice, others: Ot
         match there {
             Some(there) if there.get("local") == row.get("local") => {}
             Some(there) => {
-                changes.push(RowChange { key, before: Some(part(&there, CHANGED)), after: Some(part(row, CHANGED)) })
+                changes.push(RowChange { key, before: Some(part(&there, CHANGED)), after: Some(part(row, CHANGED)) });
             }
             None => {
                 let mut after = part(row, WHOLE);

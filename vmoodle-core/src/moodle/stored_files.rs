@@ -1,5 +1,5 @@
 //! Files of a site's system context: their rows in the table `files`, as Moodle's file storage makes them
-//! (lib/filestorage/file_storage.php). Their contents are another matter: [`crate::files::Contents`].
+//! (`lib/filestorage/file_storage.php`). Their contents are another matter: [`crate::files::Contents`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -75,7 +75,7 @@ impl Area {
     }
 
     /// Whether what a theme shows is in it: its addresses carry the revision of themes (lib/outputlib.php; the logos of
-    /// `core_admin` likewise, lib/classes/output/core_renderer.php, `get_logo_url`).
+    /// `core_admin` likewise, `lib/classes/output/core_renderer.php`, `get_logo_url`).
     pub fn is_of_themes(&self) -> bool {
         self.component.starts_with("theme_") || self.component == "core_admin"
     }

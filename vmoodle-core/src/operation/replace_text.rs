@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::contract::{Change, Meta, Operation, Work};
 use super::image::{self, Holds};
+use super::source::{flag, words};
 use crate::error::{Error, Result};
 use crate::host::SiteAddress;
 use crate::moodle::caches;
@@ -77,12 +78,8 @@ fn needle(parameters: &Map<String, Value>) -> Result<Needle> {
 
 async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     let needle = needle(work.parameters)?;
-    let names = |name: &str| {
-        let words = work.parameters.get(name).and_then(Value::as_array);
-        words.into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect()
-    };
-    let secrets = work.parameters.get("secrets").and_then(Value::as_bool).unwrap_or(false);
-    let scope = Scope { only: names("tables"), skip: names("skip"), secrets };
+    let secrets = flag(work, "secrets");
+    let scope = Scope { only: words(work, "tables"), skip: words(work, "skip"), secrets };
     let mut site = work.open_site().await?;
     let found = contents::find(&mut site, &needle, &scope, image::MOST).await;
     site.close().await;
