@@ -147,6 +147,25 @@ on_both_engines! {
         assert_eq!(code(&json!({"source": FROM, "table": "nokey", "key": "name"})), Value::Null);
     }
 
+    fn a_table_of_many_rows_takes_a_few(engine: Engine) {
+        let Some(farm) = farm("table_many", engine) else { return };
+        let (one, two) = both(&farm);
+        let many = match engine {
+            Engine::MariaDb => "INSERT INTO mdl_x_items (name) SELECT CONCAT('n', seq) FROM seq_1_to_21000",
+            Engine::Postgres => "INSERT INTO mdl_x_items (name) SELECT 'n' || n FROM generate_series(1, 21000) n",
+        };
+        two.run(many);
+        let (first, counts) = job(&farm, "copy_table", wish(), &[TO]);
+        assert_eq!(counts, json!({"done": 1}), "{:#}", item(&farm, first));
+        assert_eq!(undo(&farm, first), json!({"done": 1}));
+        one.run(many);
+        let all = plan(&farm, "copy_table", wish(), TO);
+        assert!(all[0]["errorcode"] == "bad_parameter" && all[0]["error"].as_str().unwrap().contains("20000"), "{all}");
+        let mut some = wish();
+        some["filter"] = json!({"name": ["two", "n1"]});
+        assert_eq!(plan(&farm, "copy_table", some, TO)[0]["changes"][0]["after"]["some"], json!(["two"]));
+    }
+
     fn secrets_are_copied_only_where_they_are_meant_and_sealed_in_the_journal(engine: Engine) {
         let keys = Scratch::new("keys");
         Keyring::create(&keys.join("key")).unwrap();

@@ -53,7 +53,7 @@ pub async fn read(
             parts.push(Part::Text(" AND ("));
             for (number, value) in values.iter().enumerate() {
                 parts.push(Part::Text(if number > 0 { " OR " } else { "" }));
-                equals(&mut parts, &mut params, column, value)?;
+                equals(&mut parts, &mut params, column, value, is_mysql)?;
             }
             parts.push(Part::Text(if values.is_empty() { "1 = 0)" } else { ")" }));
         }
@@ -110,13 +110,14 @@ async fn standing(
     change: &RowChange,
     columns: &[&ColumnShape],
 ) -> Result<(i64, Option<Record>)> {
-    let mut parts = selected(columns, db.engine().is_mysql());
+    let is_mysql = db.engine().is_mysql();
+    let mut parts = selected(columns, is_mysql);
     parts.extend([Part::Text(" FROM "), Part::Table(&shape.name), Part::Text(" WHERE id > ?")]);
     let mut params: Vec<Param> = vec![i64::MIN.into()];
     for (name, value) in &change.key {
         let column = shape.column(name).ok_or_else(|| Error::new(Kind::Internal, "a key names no column"))?;
         parts.push(Part::Text(" AND "));
-        equals(&mut parts, &mut params, column, value)?;
+        equals(&mut parts, &mut params, column, value, is_mysql)?;
     }
     parts.push(Part::Text(" FOR UPDATE"));
     let rows = db.fetch(Sql::of(&parts), &params).await?;
@@ -191,12 +192,13 @@ fn equals<'a>(
     params: &mut Vec<Param>,
     column: &'a ColumnShape,
     value: &Value,
+    is_mysql: bool,
 ) -> Result<()> {
     parts.push(Part::Column(&column.name));
     if value.is_null() {
         parts.push(Part::Text(" IS NULL"));
     } else {
-        parts.push(Part::Text(" = ?"));
+        parts.extend([Part::Text(" = "), placeholder(column, is_mysql)]);
         params.push(param(column, value)?);
     }
     Ok(())

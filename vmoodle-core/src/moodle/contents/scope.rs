@@ -72,9 +72,8 @@ impl Scope {
                 .hint("give names without prefix, such as `label` or `label.intro`"));
             }
         }
-        let named = |names: &[String], column: &TextColumn| {
-            names.iter().any(|name| *name == column.table.as_str() || *name == column.to_string())
-        };
+        let is_named = |name: &str, column: &TextColumn| name == column.table.as_str() || name == column.to_string();
+        let named = |names: &[String], column: &TextColumn| names.iter().any(|name| is_named(name, column));
         let mut chosen = Vec::new();
         for column in all {
             let asked = named(&self.only, column);
@@ -93,6 +92,11 @@ impl Scope {
             if !is_name && (self.secrets || !is_secret(column)) {
                 chosen.push(column.clone());
             }
+        }
+        if let Some(name) = self.only.iter().find(|name| !chosen.iter().any(|column| is_named(name, column))) {
+            let message =
+                format!("nothing of `{name}` is left to look in: what it holds are secrets, or `skip` names it");
+            return Err(Error::new(Kind::BadParameter, message).hint("give `secrets` where they are meant"));
         }
         Ok(chosen)
     }
@@ -192,7 +196,12 @@ mod tests {
         };
         assert_eq!(chosen(&[], &[], false).unwrap(), "label.intro label.name user.description question.name");
         assert_eq!(chosen(&[], &["label.name", "user"], true).unwrap(), "label.intro question.name");
-        assert_eq!(chosen(&["logstore_standard_log", "sessions"], &[], false).unwrap(), "logstore_standard_log.other");
+        assert_eq!(chosen(&["logstore_standard_log"], &[], false).unwrap(), "logstore_standard_log.other");
+        assert_eq!(
+            chosen(&["label", "sessions"], &[], false).unwrap_err().kind(),
+            Kind::BadParameter,
+            "secrets are not meant"
+        );
         assert_eq!(
             chosen(&["user", "sessions"], &[], true).unwrap(),
             "user.password user.description sessions.sessdata"

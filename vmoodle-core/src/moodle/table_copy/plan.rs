@@ -16,6 +16,9 @@ use crate::moodle::records::{self, Record, RowChange};
 /// The most rows that are copied at once.
 const MOST: usize = 20_000;
 
+/// How many values of a column one statement names.
+const NAMED: usize = 500;
+
 /// Tables that are not copied so, and what is there for them.
 const REFUSED: &[(&str, &str)] = &[
     ("config", "use `set_config`"),
@@ -145,8 +148,8 @@ impl Source {
             let message = "rows cannot be deleted where `filter` names ids of another table";
             return Err(Error::new(Kind::BadParameter, message));
         }
-        // A row that the filter leaves out here may have the key of one that comes.
-        let here = chosen(db, &shape, &self.columns, &Record::new()).await?;
+        // Not by the filter: a row that it leaves out here may have the key of one that comes.
+        let here = chosen(db, &shape, &self.columns, &self.around(&wanted)).await?;
         let folds = db.engine().is_mysql();
         let there = self.indexed(&here)?;
         let by_fold: HashMap<String, &Record> =
@@ -217,6 +220,18 @@ impl Source {
             "give a rule in `references`, such as `{{\"{column}\": \"user.username\"}}`, `keep` or `{{\"value\": 0}}`, or leave the \
              column out with `skip`"
         ))
+    }
+
+    /// A filter that every row has which has the key of one of these, and few others where they are few.
+    fn around(&self, rows: &[Record]) -> Record {
+        let mut filter = Record::new();
+        for name in &self.key {
+            let values: HashSet<&Value> = rows.iter().filter_map(|row| row.get(name)).collect();
+            if values.len() <= NAMED {
+                filter.insert(name.clone(), values.into_iter().cloned().collect());
+            }
+        }
+        filter
     }
 
     fn key_of(&self, row: &Record) -> Value {
