@@ -3,6 +3,7 @@
 
 mod admin;
 mod adopt;
+mod brought;
 mod caches;
 mod check;
 mod clone;
@@ -21,6 +22,7 @@ mod original;
 mod plugins;
 mod publish;
 mod purge;
+mod replace;
 mod roles;
 mod rows;
 mod runner;
@@ -30,6 +32,7 @@ mod shelf;
 mod site;
 mod sql;
 mod status;
+mod table_copy;
 mod transfer;
 mod trouble;
 mod undo;

@@ -267,3 +267,54 @@ fn scripts_of_sql_are_refused_or_cut_whole() {
         invariants::sql(&text);
     });
 }
+
+/// What stored values are made of.
+const PARTS: &[&str] = &[
+    "a:1:{",
+    "a:2:{",
+    "i:0;",
+    "i:1;",
+    "s:3:\"old\";",
+    "s:5:\"l'ol\";",
+    "s:0:\"\";",
+    "s:99:\"old\";",
+    "O:8:\"stdClass\":1:{",
+    "}",
+    "N;",
+    "b:1;",
+    "d:0.1;",
+    "R:2;",
+    "C:3:\"Old\":4:{old;}",
+    "E:8:\"Suit:old\";",
+    "old",
+    "ol",
+    "d",
+    "\"",
+    ";",
+    "YTowOnt9",
+    "Tzo4",
+    "czozOiJvbGQiOw==",
+    "🌞",
+    "\0",
+    "s:12:\"s:3:\"old\";x\";",
+];
+
+#[test]
+fn stored_values_stay_as_whole_as_they_were() {
+    for (value, search) in [
+        ("s:3:\"old\";", "old"),
+        ("a:1:{i:0;s:3:\"old\";}", ":"),
+        ("YToxOntpOjA7czozOiJvbGQiO30=", "old"),
+        ("ss:1:\"o\";", "s"),
+        ("", ""),
+    ] {
+        invariants::serialized(value.as_bytes(), search.as_bytes());
+    }
+    let search = select(vec!["old", "o", "l'", ":", "\"", ";", "}", "s", "🌞", ""]);
+    proptest!(config(4096), |(parts in vec(select(PARTS.to_vec()), 0..12), search in search)| {
+        invariants::serialized(parts.concat().as_bytes(), search.as_bytes());
+    });
+    proptest!(config(2048), |(octets in vec(any::<u8>(), 0..60), search in vec(any::<u8>(), 0..3))| {
+        invariants::serialized(&octets, &search);
+    });
+}

@@ -5,6 +5,7 @@
 
 mod admin;
 mod code_change;
+mod contents;
 mod cron;
 mod identity;
 mod life;

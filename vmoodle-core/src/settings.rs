@@ -45,11 +45,11 @@ pub struct Settings {
     pub keyfile: Option<PathBuf>,
     /// Whether the control site's own host is served on the web.
     pub serve_control: bool,
-    /// What the control site's `config.php` says for all tenants about caches and sessions.
+    /// What the control site's `config.php` says for all tenants about caches, files and sessions.
     pub shared: Shared,
 }
 
-/// Where the control site's `config.php` has put caches and sessions, for itself and so for its tenants; boot parts them
+/// Where the control site's `config.php` has put caches, files and sessions, for itself and so for its tenants; boot parts them
 /// (see [`crate::switch`]). It prints names only: one value is a password.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Shared(BTreeMap<&'static str, String>);
@@ -59,6 +59,9 @@ impl Shared {
     pub const NAMES: &'static [&'static str] = &[
         "cachedir",
         "localcachedir",
+        "filedir",
+        "trashdir",
+        "langlocalroot",
         "session_file_save_path",
         "session_handler_class",
         "session_redis_host",

@@ -8,6 +8,7 @@ use vmoodle_core::farm::{Farm, FarmId};
 use vmoodle_core::gate::Gate;
 use vmoodle_core::ident::Prefix;
 use vmoodle_core::index::{Found, Index, Reader, Record, SettingRef, previous_path};
+use vmoodle_core::moodle::serialized;
 use vmoodle_core::resolve::{Caller, Outcome, RequestFacts};
 use vmoodle_core::sqlscript::{Class, Script};
 use vmoodle_core::tenant::{Engine, Service, State};
@@ -33,6 +34,61 @@ pub fn sql(text: &str) {
             }
         }
     }
+}
+
+/// A stored value, whatever its octets, and a text to replace in it: left octet by octet, or rewritten and as whole as it was.
+pub fn serialized(value: &[u8], search: &[u8]) {
+    let inside = [format!("a:1:{{i:0;s:{}:\"", value.len()).as_bytes(), value, b"\";}"].concat();
+    for value in [value, inside.as_slice(), base64(&inside).as_slice()] {
+        let is_whole = serialized::is_serialized(value);
+        let untouched = serialized::rewrite(value, &|_| None);
+        assert!(matches!(untouched, Ok(None) | Err(_)) && (!is_whole || untouched.is_ok()));
+        assert_eq!(serialized::rewrite(value, &|text| Some(text.to_vec())), untouched);
+        // An octet that the text does not have, so that none of it comes about anew.
+        let Some(with) = (0..=255).find(|octet| !search.contains(octet)).filter(|_| !search.is_empty()) else {
+            continue;
+        };
+        let edit = |text: &[u8]| replaced(text, search, with);
+        match serialized::rewrite(value, &edit) {
+            Ok(Some(new)) => {
+                assert_ne!(new, value);
+                assert!(!is_whole || serialized::is_serialized(&new));
+                assert!(serialized::plain(value).is_none() || serialized::plain(&new).is_some());
+                assert!(!matches!(serialized::rewrite(&new, &edit), Ok(Some(_))), "a second time changes nothing");
+            }
+            Ok(None) => {}
+            Err(_) => assert!(!is_whole),
+        }
+    }
+}
+
+fn replaced(text: &[u8], search: &[u8], with: u8) -> Option<Vec<u8>> {
+    let (mut new, mut rest, mut found) = (Vec::new(), text, false);
+    while let Some(first) = rest.first() {
+        if let Some(after) = rest.strip_prefix(search) {
+            new.push(with);
+            (rest, found) = (after, true);
+        } else {
+            new.push(*first);
+            rest = &rest[1..];
+        }
+    }
+    found.then_some(new)
+}
+
+/// `base64_encode`, by a writing of its own.
+fn base64(octets: &[u8]) -> Vec<u8> {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = Vec::new();
+    for group in octets.chunks(3) {
+        let at = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        let sign = |shift: u32| SIGNS[(bits >> shift & 63) as usize];
+        let signs = [sign(18), sign(12), sign(6), sign(0)];
+        out.extend_from_slice(&signs[..=group.len()]);
+        out.extend(std::iter::repeat_n(b'=', 3 - group.len()));
+    }
+    out
 }
 
 /// A request, whatever its bytes: it reaches a tenant only by that tenant's own key, and a redirect leads to the tenant.

@@ -123,5 +123,54 @@ pub fn entry(bytes: &[u8], name: &str, key: &str) -> Option<String> {
     }
 }
 
+/// Reads a file of a language pack: plain texts put into `$string`, behind Moodle's guard at most; the last of a key counts.
+///
+/// Fails with [`Kind::ConfigUnreadable`] where anything else stands in it, or it is no PHP: what a site would run is not
+/// brought to another one unless it is known.
+pub fn strings(bytes: &[u8]) -> Result<Vec<(String, String)>> {
+    use token::Kind::{Name, Sign, Text, Variable};
+    let tokens = tokens_of(bytes)?;
+    let mut strings: Vec<(String, String)> = Vec::new();
+    for statement in tokens.split(|token| token.kind == Sign(";")) {
+        let kinds: Vec<&token::Kind> = statement.iter().map(|token| &token.kind).collect();
+        let is_word = |kind: &token::Kind, words: &[&str]| matches!(kind, Name(name) if words.contains(&name.as_str()));
+        match kinds.as_slice() {
+            [] => {}
+            // `defined('MOODLE_INTERNAL') || die()`.
+            [defined, Sign("("), Text(guard), Sign(")"), Sign("||"), die, rest @ ..]
+                if is_word(defined, &["defined"])
+                    && guard == "MOODLE_INTERNAL"
+                    && is_word(die, &["die", "exit"])
+                    && matches!(rest, [] | [Sign("("), Sign(")")]) => {}
+            [Variable(array), Sign("["), Text(key), Sign("]"), Sign("="), value @ ..] if array == "string" => {
+                let text = joined(value).ok_or_else(|| not_plain(statement))?;
+                strings.retain(|(known, _)| known != key);
+                strings.push((key.clone(), text));
+            }
+            _ => return Err(not_plain(statement)),
+        }
+    }
+    Ok(strings)
+}
+
+/// Texts with points between them (`'a' . "\0" . 'b'`), as one.
+fn joined(value: &[&token::Kind]) -> Option<String> {
+    let mut whole = String::new();
+    for (place, kind) in value.iter().enumerate() {
+        match kind {
+            token::Kind::Text(text) if place % 2 == 0 => whole.push_str(text),
+            token::Kind::Sign(".") if place % 2 == 1 => {}
+            _ => return None,
+        }
+    }
+    (value.len() % 2 == 1).then_some(whole)
+}
+
+fn not_plain(statement: &[token::Token]) -> Error {
+    let line = statement.first().map_or(0, |token| token.line);
+    Error::new(Kind::ConfigUnreadable, format!("line {line} is no plain `$string['…'] = '…';`"))
+        .hint("repair the file on the source, or leave its component out")
+}
+
 #[cfg(test)]
 mod tests;

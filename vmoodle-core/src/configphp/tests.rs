@@ -215,3 +215,33 @@ proptest! {
         let _ = read(format!("<?php {}", words.join("")).as_bytes(), "/x");
     }
 }
+
+#[test]
+fn a_language_pack_is_read_only_where_it_holds_nothing_but_texts() {
+    let read = |code: &str| strings(format!("<?php\n{code}").as_bytes());
+    let good = "// This file is part of Moodle\ndefined('MOODLE_INTERNAL') || die();\n\n$string['a'] = 'L\\'un';\n\
+                $string['b'] = 'x' . \"\\0\" . 'y';\n$string[\"a\"] = 'l\\'autre {$a}';\n";
+    let pairs = [("b".to_owned(), "x\0y".to_owned()), ("a".to_owned(), "l'autre {$a}".to_owned())];
+    assert_eq!(read(good).unwrap(), pairs);
+    assert_eq!(read("").unwrap(), []);
+    for bad in [
+        "$string['a'] = strtoupper('x');",
+        "$string['a'] = \"x $b\";",
+        "$string['a'] = 'x'; unlink('y');",
+        "$string['a'] .= 'x';",
+        "$other['a'] = 'x';",
+        "$string[] = 'x';",
+        "$string['a']['b'] = 'x';",
+        "$string['a'] = `ls`;",
+        "$string['a'] = 'x' . $b;",
+        "$string['a'] = 'x' 'y';",
+        "if (true) { $string['a'] = 'x'; }",
+        "defined('MOODLE_INTERNAL') || die(unlink('x'));",
+        "defined('OTHER') || die();",
+        "include 'x.php';",
+        "?>text<?php $string['a'] = 'x';",
+        "$string['a'] = 'x",
+    ] {
+        assert_eq!(read(bad).unwrap_err().kind(), Kind::ConfigUnreadable, "{bad}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What a site's database is made of: tables and columns that only the server can name.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use super::{Db, Fault, Sql};
 use crate::ident::{ColumnName, TableName};
@@ -36,6 +37,12 @@ pub struct TextColumn {
     pub column: ColumnName,
     /// How much it holds.
     pub limit: Limit,
+}
+
+impl fmt::Display for TextColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.table, self.column)
+    }
 }
 
 impl Db {

@@ -16,6 +16,7 @@ mod mysql;
 mod place;
 mod postgres;
 mod row;
+mod shape;
 mod sql;
 #[cfg_attr(not(feature = "testing"), allow(dead_code))]
 pub mod transfer;
@@ -31,6 +32,7 @@ pub use catalogue::{Limit, TextColumn};
 pub use fault::{Cause, Fault};
 pub use foreign::{Came, More, Session};
 pub use row::{Cell, Param, Row};
+pub use shape::{ColumnShape, ColumnType, TableShape};
 pub use sql::{Part, Sql};
 
 use crate::control::ControlSite;

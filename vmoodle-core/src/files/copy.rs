@@ -49,6 +49,19 @@ pub fn copy_tree_apart(source: &Path, target: &Path) -> Result<Copied> {
     copy(source, target, false)
 }
 
+/// Brings one file whose content never changes, shared as [`copy_tree`] does it. Its folder must be there.
+pub(super) fn share(source: &Path, target: &Path) -> Result<()> {
+    let meta = fs::symlink_metadata(source).map_err(failed("read", source))?;
+    if !meta.is_file() {
+        return Err(refused(source, "is no file", "repair the source's files first"));
+    }
+    let owner = Owner::of(parent(target)?)?;
+    let mut run = Run { owner, clones: true, links: true, done: Copied::default() };
+    run.file(source, target, Rule::Share, &meta)?;
+    let above = parent(target)?;
+    File::open(above).and_then(|folder| folder.sync_all()).map_err(failed("write", above))
+}
+
 fn copy(source: &Path, target: &Path, links: bool) -> Result<Copied> {
     let meta = fs::metadata(source).map_err(failed("read", source))?;
     stand_apart(source, target)?;

@@ -5,6 +5,7 @@
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
 
 mod aside;
+mod content;
 mod copy;
 mod dataroot;
 mod tree;
@@ -15,6 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub use aside::{make_folder, move_aside, place_aside, put_back, remove, remove_empty};
+pub use content::{Contents, make_like_parent, read_text, swap_text, write_text};
 pub use copy::{copy_tree, copy_tree_apart};
 pub use dataroot::{Rule, rule};
 pub use tree::free;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::journal;
 use super::state::{DONE, RUNNING, may_move};
 use super::statement::{Statement, ids};
 use crate::db::{Db, Param, Sql};
@@ -80,6 +81,10 @@ pub(super) async fn write(db: &mut Db, job: i64, owner: &str, entries: &[Entry])
     let (mut begun, mut ended) = (Vec::new(), Vec::new());
     for (entry, _) in entries.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Written) {
         match &entry.what {
+            // Long ones alone: together they might be more than a server takes in one message.
+            What::Begin(Some(image)) if image.len() > journal::LONG => {
+                begin(&mut db, vec![(entry.item, Param::from(image.as_str()))]).await?;
+            }
             What::Begin(Some(image)) => begun.push((entry.item, Param::from(image.as_str()))),
             What::Begin(None) => {}
             What::Keep(kept) => keep(&mut db, entry.item, kept).await?,

@@ -72,6 +72,9 @@ impl NewItem {
 /// How many items one statement writes: ten parameters each, far below what the engines take.
 const PAGE: usize = 500;
 
+/// How long an image is, in octets, that a statement of its own writes.
+pub(super) const LONG: usize = 16 << 10;
+
 /// Writes a job and its items, inside the caller's transaction.
 pub(super) async fn create(db: &mut Db, new: &NewJob<'_>, items: &[NewItem]) -> Result<i64> {
     let columns = [
@@ -99,11 +102,17 @@ pub(super) async fn create(db: &mut Db, new: &NewJob<'_>, items: &[NewItem]) -> 
         now().into(),
     ];
     let job = db.insert(Sql::insert("local_vmoodle_job", &columns), &values).await?;
-    for page in items.chunks(PAGE) {
+    for page in pages(items) {
         let values: Vec<Param> = page.iter().flat_map(|item| row_of(job, item)).collect();
         db.execute(Sql::insert_rows("local_vmoodle_item", &COLUMNS, page.len()), &values).await?;
     }
     Ok(job)
+}
+
+/// The items that one statement writes: an undo brings their images, which may be long.
+fn pages(items: &[NewItem]) -> impl Iterator<Item = &[NewItem]> {
+    let is_long = |item: &NewItem| item.image.as_ref().is_some_and(|image| image.len() > LONG);
+    items.chunk_by(move |one, next| !is_long(one) && !is_long(next)).flat_map(|page| page.chunks(PAGE))
 }
 
 const COLUMNS: [&str; 10] =

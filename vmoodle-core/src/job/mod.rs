@@ -345,10 +345,10 @@ fn shown(row: &Row) -> Map<String, Value> {
 /// The longest text that is shown whole, in octets.
 const SHOWN: usize = 64 << 10;
 
-/// Sealed values are not shown, long ones by their beginning.
+/// Sealed and packed values are not shown, long ones by their beginning.
 fn masked(value: Value) -> Value {
     match value {
-        Value::String(text) if text.starts_with("enc:v1:") => json!("_"),
+        Value::String(text) if text.starts_with("enc:v1:") || text.starts_with("zst:v1:") => json!("_"),
         Value::String(text) if text.len() > SHOWN => {
             let begin: String = text.chars().take(1000).collect();
             json!(format!("{begin}… ({} octets)", text.len()))

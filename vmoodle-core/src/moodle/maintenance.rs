@@ -1,12 +1,12 @@
 //! A site in maintenance: the page that shuts it before its database is asked, and the settings of the gentle kind.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use super::language::Language;
 use crate::error::{Error, Kind, Result};
+use crate::files::write_text;
 
 /// Its name in the dataroot: where it is, every request is answered by it with 503 (lib/setup.php).
 pub const FILE: &str = "climaintenance.html";
@@ -74,29 +74,14 @@ pub fn swap(dataroot: &Path, from: Option<&str>, to: Option<&str>) -> Result<()>
         return Err(Error::new(Kind::StateRefused, message).hint("look at it, then plan the change anew"));
     }
     let path = dataroot.join(FILE);
-    let done = match to {
-        None => fs::remove_file(&path),
-        Some(content) => write(dataroot, &path, content),
+    let Some(content) = to else {
+        return fs::remove_file(&path).map_err(|error| {
+            Error::new(Kind::FilesFailed, format!("`{}` cannot be deleted", path.display()))
+                .because(error)
+                .hint("give the dataroot to the farm's OS user")
+        });
     };
-    done.map_err(|error| {
-        Error::new(Kind::FilesFailed, format!("`{}` cannot be written", path.display()))
-            .because(error)
-            .hint("give the dataroot to the farm's OS user")
-    })
-}
-
-/// A file of the dataroot's owner, as readable as the folder is (`$CFG->filepermissions`).
-fn write(dataroot: &Path, path: &Path, content: &str) -> io::Result<()> {
-    let folder = fs::metadata(dataroot)?;
-    let mut fresh = tempfile::NamedTempFile::new_in(dataroot)?;
-    fresh.write_all(content.as_bytes())?;
-    fs::set_permissions(fresh.path(), Permissions::from_mode(folder.mode() & 0o666))?;
-    if fs::metadata(fresh.path())?.uid() != folder.uid() {
-        chown(fresh.path(), Some(folder.uid()), Some(folder.gid()))?;
-    }
-    fresh.as_file().sync_all()?;
-    fresh.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    write_text(&path, content)
 }
 
 fn read(path: &Path) -> Result<Option<String>> {

@@ -5,10 +5,12 @@
 //!
 //! ```text
 //! identity ── a copy becomes a site of its own: address, keys, secrets, administrator
-//!   config  site  users  forget  peers ── rows      wwwroot  address  serialized ── addresses in contents
+//!   config  site  users  forget  peers ── rows      wwwroot  address ── addresses in contents
+//! contents ── texts searched and replaced, in serialized values too
 //! plugins ── which of them are on
 //! caches ── files and revisions     version  status  tasks  code ── what a site and a code base say of themselves
 //! roles ── what each may do, compared and changed
+//! records ── whole rows, put in place by a key      table_copy  stored_files  language_pack ── what is brought from another site
 //! statements ── a script that a person wrote, on one site
 //! php ── the program itself
 //! ```
@@ -21,15 +23,18 @@ pub mod caches;
 pub mod code;
 pub mod config;
 pub mod config_matrix;
+pub mod contents;
 pub mod forget;
 pub mod identity;
 pub mod language;
+pub mod language_pack;
 pub mod maintenance;
 pub mod majority;
 pub mod peers;
 pub(crate) mod php;
 pub mod plugins;
 pub mod random;
+pub mod records;
 pub mod roles;
 pub mod rsa_key;
 pub mod serialized;
@@ -39,6 +44,8 @@ pub mod site;
 pub mod stale;
 pub mod statements;
 pub mod status;
+pub mod stored_files;
+pub mod table_copy;
 pub mod tasks;
 pub mod users;
 pub mod version;

@@ -36,6 +36,11 @@ pub fn is_serialized(value: &[u8]) -> bool {
     looks_serialized(value) && composite(value, &|_| None, 0).is_ok()
 }
 
+/// What a value of base64 holds, where that is a whole serialised one.
+pub fn plain(value: &[u8]) -> Option<Vec<u8>> {
+    in_base64(value).filter(|inside| is_serialized(inside))
+}
+
 fn rewritten<'a>(value: &'a [u8], edit: Edit<'_>, depth: usize) -> Result<Cow<'a, [u8]>, Malformed> {
     if looks_serialized(value) {
         return composite(value, edit, depth).map(Cow::Owned);

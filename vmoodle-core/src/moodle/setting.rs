@@ -45,14 +45,9 @@ impl Setting {
         self.plugin.as_deref().map_or_else(Stale::core_config, Stale::plugin_config)
     }
 
-    /// Whether a value of it is nobody's to read: by its name, unless it is a flag, a length or a number of days.
+    /// Whether a value of it is nobody's to read: see [`is_secret`].
     pub fn is_secret(&self, value: &str) -> bool {
-        let name = self.name.to_ascii_lowercase();
-        // Nothing is no secret either.
-        let is_number = value.len() <= 5 && value.bytes().all(|b| b.is_ascii_digit());
-        let inside = ["passw", "secret", "token", "passphrase", "credential", "privatekey", "apikey"];
-        let at_end = ["key", "pass", "pwd"];
-        !is_number && (inside.iter().any(|word| name.contains(word)) || at_end.iter().any(|word| name.ends_with(word)))
+        is_secret(&self.name, value)
     }
 
     /// What the log may say of a value (`lib/adminlib.php`, `admin_setting_configpasswordunmask`).
@@ -69,6 +64,35 @@ impl fmt::Display for Setting {
             None => f.write_str(&self.name),
         }
     }
+}
+
+/// Whether a setting's value is nobody's to read: by its name, unless it is a flag, a length or a number of days.
+pub fn is_secret(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    // Nothing is no secret either.
+    let is_number = value.len() <= 5 && value.bytes().all(|b| b.is_ascii_digit());
+    let inside = ["passw", "secret", "token", "passphrase", "credential", "privatekey", "apikey"];
+    let at_end = ["key", "pass", "pwd"];
+    !is_number && (inside.iter().any(|word| name.contains(word)) || at_end.iter().any(|word| name.ends_with(word)))
+}
+
+/// Settings that say who the site is: a slip in one of them breaks it.
+const IDENTITY: &[&str] = &[
+    "version",
+    "release",
+    "branch",
+    "allversionshash",
+    "rolesactive",
+    "siteadmins",
+    "siteguest",
+    "siteidentifier",
+    "mnet_localhost_id",
+    "mnet_all_hosts_id",
+];
+
+/// Whether a setting says who the site is.
+pub fn is_identity(plugin: Option<&str>, name: &str) -> bool {
+    if plugin.is_some() { name == "version" } else { IDENTITY.contains(&name) }
 }
 
 /// A change of one setting; `None` is a setting that has no row.

@@ -105,3 +105,9 @@ fn check_length(what: &str, text: Option<&str>, most: usize) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+/// The id of the system context.
+pub async fn system_context(db: &mut Db) -> Result<i64> {
+    let row = db.fetch_one("SELECT id FROM {context} WHERE contextlevel = 10", &[]).await?;
+    row.and_then(|row| row.int("id")).ok_or_else(|| Error::new(Kind::NoMoodle, "the site has no system context"))
+}

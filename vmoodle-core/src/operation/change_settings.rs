@@ -12,19 +12,6 @@ use crate::registry::farm::now;
 use crate::registry::policies;
 use crate::secret::{Keyring, Secret, Stored};
 
-/// Settings that say who the site is: a slip in one of them breaks it.
-const IDENTITY: &[&str] = &[
-    "version",
-    "release",
-    "branch",
-    "allversionshash",
-    "rolesactive",
-    "siteadmins",
-    "siteguest",
-    "mnet_localhost_id",
-    "mnet_all_hosts_id",
-];
-
 /// Refuses settings that mean nothing in a tenant's table, and without `force` those that say who the site is.
 pub(super) fn check(setting: &Setting, force: bool) -> Result<()> {
     let refused =
@@ -36,8 +23,7 @@ pub(super) fn check(setting: &Setting, force: bool) -> Result<()> {
     if plugin.is_none() && name == "siteidentifier" {
         return refused("is never changed alone", "its caches would be those of another site");
     }
-    let is_identity = if plugin.is_some() { name == "version" } else { IDENTITY.contains(&name.as_str()) };
-    if is_identity && !force {
+    if setting::is_identity(plugin.as_deref(), name) && !force {
         return refused("says who the site is", "give `force` where that is meant");
     }
     Ok(())

@@ -6,13 +6,12 @@ use serde_json::{Map, Value};
 
 use super::change_settings;
 use super::contract::{Change, Meta, Operation, Work};
-use crate::db::Db;
+use super::source::{flag, open, source};
 use crate::error::{Error, Kind, Result};
 use crate::ident::PluginName;
 use crate::moodle::config;
 use crate::moodle::setting::{Log, Setting};
 use crate::parameter::{Param, Type};
-use crate::registry::{Shape, row, tenants};
 use crate::secret::Keyring;
 use crate::steps::Doing;
 
@@ -67,20 +66,15 @@ impl Operation for CopyPluginConfig {
     }
 }
 
-fn flag(work: &Work<'_>, name: &str) -> bool {
-    work.parameters.get(name).and_then(Value::as_bool).unwrap_or(false)
-}
-
 async fn wanted(work: &mut Work<'_>) -> Result<BTreeMap<Setting, Option<String>>> {
+    let source = source(work).await?;
     let text = |name: &str| work.parameters.get(name).and_then(Value::as_str).unwrap_or_default();
     let (plugin, secrets) = (text("plugin"), flag(work, "secrets"));
     let names: Vec<&str> = text("names").split([',', ' ']).filter(|name| !name.is_empty()).collect();
-    let shape = Shape::read(work.db).await?;
-    let source = row::tenant(&tenants::find(work.db, &shape, text("source")).await?)?;
     if source.id == work.tenant.id {
         return Ok(BTreeMap::new());
     }
-    let mut site = Db::open_tenant(&source, &work.control.settings, work.keyring).await?;
+    let mut site = open(work, &source).await?;
     let values = config::plugin_values(&mut site, plugin).await;
     site.close().await;
     let values = values?;

@@ -8,13 +8,16 @@ mod change_settings;
 mod change_state;
 mod clone_tenant;
 pub mod contract;
+mod copy_file;
 mod copy_plugin_config;
+mod copy_table;
 mod create_tenant;
 mod destroy_tenant;
 mod devirtualise_tenant;
 mod disable_tenant;
 mod enable_tenant;
 mod enforce_config;
+mod image;
 mod kill_sessions;
 mod maintenance;
 mod make;
@@ -27,14 +30,18 @@ mod purge_trash;
 mod rehearsal;
 mod release_config;
 mod rename_tenant;
+mod replace_text;
 mod reset_admin;
 mod restore_tenant;
 mod retire_tenant;
 mod role_change;
 mod role_sync;
+mod row_changes;
 mod run_sql;
 mod set_config;
 mod snapshot_tenant;
+mod source;
+mod sync_language_customisation;
 mod tenant_status;
 mod unset_config;
 
@@ -48,7 +55,9 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &allow_sync::AllowSync,
     &capability_sync::CapabilitySync,
     &clone_tenant::CloneTenant,
+    &copy_file::CopyFile,
     &copy_plugin_config::CopyPluginConfig,
+    &copy_table::CopyTable,
     &create_tenant::CreateTenant,
     &destroy_tenant::DestroyTenant,
     &devirtualise_tenant::DevirtualiseTenant,
@@ -63,6 +72,7 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &purge_trash::PurgeTrash,
     &release_config::ReleaseConfig,
     &rename_tenant::RenameTenant,
+    &replace_text::ReplaceText,
     &reset_admin::ResetAdmin,
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
@@ -70,6 +80,7 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &run_sql::RunSql,
     &set_config::SetConfig,
     &snapshot_tenant::SnapshotTenant,
+    &sync_language_customisation::SyncLanguageCustomisation,
     &tenant_status::TenantStatus,
     &unset_config::UnsetConfig,
 ];

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::contract::{Change, Meta, Operation, Work};
 use super::plugins;
+use super::source::words;
 use crate::error::{Error, Kind, Result};
 use crate::moodle::plugins::states::{self, Asked};
 use crate::moodle::plugins::{PluginType, Position, State, States};
@@ -52,7 +53,7 @@ impl Operation for PluginState {
 }
 
 async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
-    let names = plugins::words(work, "plugin");
+    let names = words(work, "plugin");
     let chosen = states::plugins(&names)?;
     let given = |name: &str| work.parameters.get(name).and_then(Value::as_str);
     let state = given("state").map(State::parse).transpose()?;

@@ -1,16 +1,14 @@
 //! Makes the states and the order of plugins those of another tenant.
 
-use serde_json::Value;
-
 use super::contract::{Change, Meta, Operation, Work};
 use super::plugins;
+use super::source::{source, words};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::moodle::plugins::plugin::of_type;
 use crate::moodle::plugins::states::{self, Asked};
 use crate::moodle::plugins::{Plugin, PluginType, State, States};
 use crate::parameter::{Param, Type};
-use crate::registry::{Shape, row, tenants};
 use crate::steps::Doing;
 use crate::tenant::Tenant;
 
@@ -51,7 +49,7 @@ impl Operation for PluginSync {
 }
 
 async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
-    let (types, names) = (plugins::words(work, "types"), plugins::words(work, "plugins"));
+    let (types, names) = (words(work, "types"), words(work, "plugins"));
     let whole: Vec<&'static PluginType> = types.iter().map(|name| of_type(name)).collect::<Result<_>>()?;
     let single = states::plugins(&names)?;
     if whole.is_empty() && single.is_empty() {
@@ -102,12 +100,6 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
         Some(error) => Err(error.of_tenant(work.tenant.address.to_string())),
         None => Ok(plugins::changes(&from, &to)),
     }
-}
-
-async fn source(work: &mut Work<'_>) -> Result<Tenant> {
-    let name = work.parameters.get("source").and_then(Value::as_str).unwrap_or_default();
-    let shape = Shape::read(work.db).await?;
-    row::tenant(&tenants::find(work.db, &shape, name).await?)
 }
 
 async fn read(

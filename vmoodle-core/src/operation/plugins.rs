@@ -1,17 +1,9 @@
 //! Plugins' states, changed by compare-and-swap: what two operations have in common.
 
-use serde_json::Value;
-
 use super::contract::{Change, Work};
 use crate::error::Result;
 use crate::moodle::plugins::{Cell, Difference, State, States, present, write};
 use crate::registry::farm::now;
-
-/// The words of a parameter; none where it was not given.
-pub(super) fn words(work: &Work<'_>, name: &str) -> Vec<String> {
-    let words = work.parameters.get(name).and_then(Value::as_array);
-    words.into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect()
-}
 
 /// What must change in a site that stands as `from` to stand as `to`.
 pub(super) fn changes(from: &States, to: &States) -> Vec<Change> {

@@ -58,13 +58,7 @@ pub struct Folders {
 impl Folders {
     /// In the tenant's dataroot, or in a folder of its own where the control site moved them (see [`crate::switch`]).
     pub fn of(shared: &Shared, farm: Option<FarmId>, tenant: &Tenant) -> Self {
-        let place = |name: &str, inside: &str| match (shared.text(name), farm) {
-            (Some(moved), Some(farm)) => {
-                let own = farm.tenant_prefix(tenant.id);
-                Path::new(moved.trim_end_matches('/')).join(own.trim_end_matches('_'))
-            }
-            _ => Path::new(&tenant.dataroot).join(inside),
-        };
+        let place = |name: &str, inside: &str| place(shared, farm, tenant, (name, inside));
         Self { cachedir: place("cachedir", "cache"), localcachedir: place("localcachedir", "localcache") }
     }
 
@@ -82,6 +76,18 @@ impl Folders {
             }
         }
         Ok(())
+    }
+}
+
+/// Where a tenant has a folder that a setting of the control site may have moved: the setting's name, and the folder's in a
+/// dataroot.
+pub fn place(shared: &Shared, farm: Option<FarmId>, tenant: &Tenant, (name, inside): (&str, &str)) -> PathBuf {
+    match (shared.text(name), farm) {
+        (Some(moved), Some(farm)) => {
+            let own = farm.tenant_prefix(tenant.id);
+            Path::new(moved.trim_end_matches('/')).join(own.trim_end_matches('_'))
+        }
+        _ => Path::new(&tenant.dataroot).join(inside),
     }
 }
 

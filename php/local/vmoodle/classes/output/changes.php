@@ -71,13 +71,13 @@ final class changes {
     }
 
     /**
-     * A value on one line; a sealed secret is a line.
+     * A value on one line; a sealed secret or a packed image is a line.
      *
      * @param mixed $value any JSON value
      * @return string
      */
     private static function text($value): string {
         $text = is_string($value) ? $value : json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
-        return str_contains($text, 'enc:v1:') ? '_' : \core_text::substr($text, 0, self::SHOWN);
+        return preg_match('~\b(enc|zst):v1:~', $text) ? '_' : \core_text::substr($text, 0, self::SHOWN);
     }
 }
