@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::watch;
 
 use super::site::Site;
 use crate::control::ControlSite;
 use crate::error::{Error, Kind, Result};
+use crate::lifecycle::process::ending_with_us;
 
 /// Moodle's own cron; without `--keep-alive` it would stay for three minutes and look for more.
 pub(super) const SCRIPT: &str = "admin/cli/cron.php";
@@ -27,8 +28,6 @@ const ARGUMENTS: &[&str] = &["--keep-alive=0"];
 const LOG: usize = 64 * 1024;
 /// How long a process may take to die of the second signal, before it is killed.
 const LAST_WAIT: Duration = Duration::from_secs(5);
-/// Where the program stands that lets a child be asked to end when its parent is gone.
-const SETPRIV: &[&str] = &["/usr/bin/setpriv", "/bin/setpriv"];
 
 /// How a process ended.
 #[derive(Debug)]
@@ -51,16 +50,8 @@ pub(super) fn start(control: &ControlSite, site: &Site) -> Result<(Child, Receiv
     };
     let (reads, writes) = std::io::pipe().map_err(failed)?;
     let said = Receiver::from_owned_fd(reads.into()).map_err(failed)?;
-    let mut command = match SETPRIV.iter().find(|path| Path::new(path).exists()) {
-        // A runner that is killed (kill -9) must not leave its processes behind; only the child itself could ask the
-        // kernel for that.
-        Some(setpriv) => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "TERM", "--"]).arg(&control.php);
-            command
-        }
-        None => Command::new(&control.php),
-    };
+    // Asked, not killed: Moodle's cron ends after the task at hand.
+    let mut command = ending_with_us(&control.php, "TERM");
     command
         .arg(SCRIPT)
         .args(ARGUMENTS)

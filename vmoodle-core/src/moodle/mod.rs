@@ -8,6 +8,7 @@
 //!   config  site  users  forget  peers ── rows      wwwroot  address  serialized ── addresses in contents
 //! plugins ── which of them are on
 //! caches ── files and revisions     version  status  tasks  code ── what a site and a code base say of themselves
+//! courses ── which courses and categories there are
 //! roles ── what each may do, compared and changed
 //! statements ── a script that a person wrote, on one site
 //! caches ── files and revisions     version  status  code ── what a site and a code base say of themselves
@@ -21,6 +22,7 @@ pub mod caches;
 pub mod code;
 pub mod config;
 pub mod config_matrix;
+pub mod courses;
 pub mod forget;
 pub mod identity;
 pub mod language;

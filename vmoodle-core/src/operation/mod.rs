@@ -2,6 +2,7 @@
 
 mod adopt_site;
 mod allow_sync;
+mod by_script;
 mod capability_sync;
 mod change_policy;
 mod change_settings;
@@ -9,6 +10,7 @@ mod change_state;
 mod clone_tenant;
 pub mod contract;
 mod copy_plugin_config;
+mod courses;
 mod create_tenant;
 mod destroy_tenant;
 mod devirtualise_tenant;
@@ -32,6 +34,7 @@ mod restore_tenant;
 mod retire_tenant;
 mod role_change;
 mod role_sync;
+mod run_script;
 mod run_sql;
 mod set_config;
 mod snapshot_tenant;
@@ -47,12 +50,19 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &adopt_site::AdoptSite,
     &allow_sync::AllowSync,
     &capability_sync::CapabilitySync,
+    &courses::category_visibility::CATEGORY_VISIBILITY,
+    &courses::check_course::CheckCourse,
     &clone_tenant::CloneTenant,
     &copy_plugin_config::CopyPluginConfig,
+    &courses::course_visibility::COURSE_VISIBILITY,
+    &courses::create_category::CREATE_CATEGORY,
     &create_tenant::CreateTenant,
+    &courses::delete_category::DELETE_CATEGORY,
+    &courses::delete_course::DELETE_COURSE,
     &destroy_tenant::DestroyTenant,
     &devirtualise_tenant::DevirtualiseTenant,
     &disable_tenant::DisableTenant,
+    &courses::empty_category::EMPTY_CATEGORY,
     &enable_tenant::EnableTenant,
     &enforce_config::EnforceConfig,
     &kill_sessions::KillSessions,
@@ -64,9 +74,11 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &release_config::ReleaseConfig,
     &rename_tenant::RenameTenant,
     &reset_admin::ResetAdmin,
+    &courses::restore_course::RESTORE_COURSE,
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
     &role_sync::RoleSync,
+    &run_script::RunScript,
     &run_sql::RunSql,
     &set_config::SetConfig,
     &snapshot_tenant::SnapshotTenant,
