@@ -3,11 +3,11 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use support::database::{Database, Engine};
-use vmoodle_core::console::Console;
+use vmoodle_core::console::{Console, ControlSite};
 use vmoodle_core::settings::Given;
 
 use crate::adopt::Plain;
@@ -29,7 +29,8 @@ fn a_runner() {
         socket: PathBuf::from(text("socket")),
         port: told["port"].as_u64().unwrap().try_into().unwrap(),
     };
-    let console = Console::new(control(&database, text("dataroot"), Given::default()));
+    let control = control(&database, text("dataroot"), Given::default());
+    let console = Console::new(ControlSite { dirroot: text("dirroot"), ..control });
     if let Some(snapshot) = told["trial"].as_str() {
         console.snapshot_trial(snapshot, None).unwrap();
         return;
@@ -48,24 +49,42 @@ pub(crate) fn is_killed_in_a_trial(farm: &Farm, snapshot: &str, boundary: u32) -
 }
 
 fn is_killed_in(farm: &Farm, work: Value, boundary: u32) -> bool {
-    let database = &farm.database;
-    let mut told = crate::map(json!({
-        "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
-        "dataroot": farm.control.dataroot,
-    }));
+    let mut told = told(farm);
     told.extend(crate::map(work));
     let told = Value::Object(told);
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::a_runner", "--ignored"])
-        .env(TOLD, told.to_string())
-        .env("VMOODLE_CRASH_AT", boundary.to_string())
-        .output()
-        .unwrap();
+    let output = runner(&told).env("VMOODLE_CRASH_AT", boundary.to_string()).output().unwrap();
     match output.status.signal() {
         Some(9) => true,
         _ if output.status.success() => false,
         _ => panic!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
     }
+}
+
+/// Starts the runner of a job, in a process of its own.
+pub(crate) fn run_apart(farm: &Farm, job: i64) -> Child {
+    let mut told = told(farm);
+    told.insert("job".to_owned(), json!(job));
+    runner(&Value::Object(told)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn runner(told: &Value) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "crash::a_runner", "--ignored"]).env(TOLD, told.to_string());
+    command
+}
+
+fn told(farm: &Farm) -> Map<String, Value> {
+    let database = &farm.database;
+    crate::map(json!({
+        "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
+        "dataroot": farm.control.dataroot, "dirroot": farm.control.dirroot,
+    }))
+}
+
+/// A dead runner's time is over.
+pub(crate) fn end_leases(farm: &Farm) {
+    farm.database.run("UPDATE mdl_local_vmoodle_item SET leaseuntil = 1 WHERE status = 'running'");
+    farm.database.run("UPDATE mdl_local_vmoodle SET lockuntil = 1 WHERE lockitem IS NOT NULL");
 }
 
 /// Makes a job for each boundary, kills its runner there, resumes it and looks; gives how often it was killed.
@@ -74,9 +93,7 @@ pub(crate) fn at_every_boundary(farm: &Farm, job: impl Fn(u32) -> i64, look: imp
         let job = job(boundary);
         let killed = is_killed(farm, job, boundary);
         if killed {
-            // The dead runner's time is over.
-            farm.database.run("UPDATE mdl_local_vmoodle_item SET leaseuntil = 1 WHERE status = 'running'");
-            farm.database.run("UPDATE mdl_local_vmoodle SET lockuntil = 1 WHERE lockitem IS NOT NULL");
+            end_leases(farm);
             farm.console.job_run(job, &mut |_| {}).unwrap();
         }
         let read = farm.console.job(job).unwrap();

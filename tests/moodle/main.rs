@@ -5,7 +5,9 @@
 
 mod admin;
 mod code_change;
+mod courses;
 mod cron;
+mod exec;
 mod identity;
 mod life;
 mod nodes;
