@@ -148,7 +148,9 @@ fn ours(farm: &Many, operation: &str, number: u32, at_once: u32) -> f64 {
     let either = |yes: &str, no: &str| if odd { yes.to_owned() } else { no.to_owned() };
     let start = Instant::now();
     match operation {
-        "set_config" => farm.job(operation, json!({"name": "vmoodlebench", "value": format!("ours {number}")}), at_once),
+        "set_config" => {
+            farm.job(operation, json!({"name": "vmoodlebench", "value": format!("ours {number}")}), at_once)
+        }
         "maintenance" => farm.job(operation, json!({ "mode": either("on", "off") }), at_once),
         "plugin_state" => {
             farm.job(operation, json!({"plugin": "block_html", "state": either("disabled", "enabled")}), at_once);

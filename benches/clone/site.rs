@@ -37,7 +37,8 @@ impl Site {
             // As a tenant's is: every object changes its owner with the clone.
             admin.grant(&Self::name(&source), &owner).await.expect("rights");
         });
-        let door = |database: &Database| Door::of_control(&control_site(database, Path::new("/nowhere"))).expect("a door");
+        let door =
+            |database: &Database| Door::of_control(&control_site(database, Path::new("/nowhere"))).expect("a door");
         let (source_door, target_door) = (door(&source), door(&target));
         Some(Self { source, target, account, admin, source_door, target_door })
     }

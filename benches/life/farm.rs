@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use support::database::{Database, Engine};
 use support::need::program;
 use support::scratch::Scratch;

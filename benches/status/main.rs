@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use serde_json::{Map, json};
+use serde_json::json;
 use support::database::Engine;
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
 use vmoodle_benches::is_trial;

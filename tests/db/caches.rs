@@ -169,11 +169,11 @@ fn a_redis_that_is_down_fails_the_item_and_a_cache_of_php_is_told() {
     put(&file, &muc("8a11", 1, "", "near"));
     let (told, counts) = set(&farm, "1");
     assert_eq!(counts, json!({"done": 1}));
-    assert!(item(&farm, told)["warnings"].to_string().contains("reached only by PHP"));
+    assert!(item(&farm, told)["warnings"].to_string().contains("which no script reaches"));
     put(&file, "<?php $configuration = array('siteidentifier' => 'x', 'stores' => system('true'));");
     let (told, counts) = set(&farm, "2");
     assert_eq!(counts, json!({"done": 1}));
-    assert!(item(&farm, told)["warnings"].to_string().contains("is not what Moodle writes"));
+    assert!(item(&farm, told)["warnings"].to_string().contains("are not what Moodle writes"));
 
     put(&file, &muc("8a11", 1, "", "fast"));
     let (down, counts) = set(&farm, "3");
@@ -183,4 +183,44 @@ fn a_redis_that_is_down_fails_the_item_and_a_cache_of_php_is_told() {
     put(&file, &muc("8a11", 1, "", "near"));
     let again = farm.console.job_retry(down).unwrap();
     assert_eq!(crate::config::run(&farm, again), json!({"skipped": 1}));
+}
+
+/// Takes down what it is asked, and answers.
+const ANSWERS: &str = r#"<?php
+file_put_contents('asked', getenv('VMOODLE_HOST') . " $argv[1] " . stream_get_contents(STDIN) . "\n", FILE_APPEND);
+echo "something else\n", json_encode(['answer' => ['dropped' => []]]), "\nand more\n";
+"#;
+
+#[test]
+fn a_cache_that_only_php_reaches_is_left_to_the_sites_own_script() {
+    let Some(()) = support::need::all(&[support::need::Need::Php]) else { return };
+    let Some(mut farm) = farm("caches_php", Engine::MariaDb) else { return };
+    site(&farm, "a.example.org");
+    let code = farm.folder.folder("code");
+    put(&code.join("local/vmoodle/cli/in_tenant.php"), ANSWERS);
+    farm.control.dirroot = code.display().to_string();
+    farm.console = vmoodle_core::console::Console::new(farm.control.clone());
+    let near = muc("8a11", 1, "", "near").replace("'plugin' => 'apcu'", "'plugin' => 'memcached'");
+    put(&dataroot(&farm, "a.example.org").join("muc/config.php"), &near);
+    let asked = || fs::read_to_string(code.join("asked")).unwrap_or_default();
+    let (told, counts) = set(&farm, "1");
+    assert_eq!(counts, json!({"done": 1}), "{:#}", item(&farm, told));
+    let warnings = item(&farm, told)["warnings"].to_string();
+    assert!(
+        warnings.contains("`near` (memcached) is reached only by PHP: its stale entries were dropped"),
+        "{warnings}"
+    );
+    assert_eq!(asked(), "https://a.example.org drop_caches {\"definitions\":[\"core/config\"]}\n", "once");
+    let (_, counts) = job(&farm, "purge_caches", json!({}), &["all"]);
+    assert_eq!(counts, json!({"done": 1}));
+    assert!(asked().ends_with("{\"definitions\":[\"*\"]}\n"), "{}", asked());
+
+    put(
+        &code.join("local/vmoodle/cli/in_tenant.php"),
+        "<?php echo json_encode(['refused' => ['code' => 'script_failed', 'message' => 'as told']]), PHP_EOL; exit(1);",
+    );
+    let (told, counts) = set(&farm, "2");
+    assert_eq!(counts, json!({"done": 1}), "what is written is written");
+    let warnings = item(&farm, told)["warnings"].to_string();
+    assert!(warnings.contains("purge this site's caches, for its script has failed: as told"), "{warnings}");
 }

@@ -4,13 +4,13 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::database::{Database, Engine};
 use support::wait;
-use vmoodle_core::console::Console;
+use vmoodle_core::console::{Console, ControlSite};
 use vmoodle_core::moodle::account;
 use vmoodle_core::secret::Secret;
 use vmoodle_core::settings::Given;
@@ -36,7 +36,7 @@ fn a_runner() {
         port: told["port"].as_u64().unwrap().try_into().unwrap(),
     };
     let given = Given { keyfile: told["keyfile"].as_str().map(str::to_owned), ..Given::default() };
-    let mut control = control(&database, text("dataroot"), given);
+    let mut control = ControlSite { dirroot: text("dirroot"), ..control(&database, text("dataroot"), given) };
     if let Some(php) = told["php"].as_str() {
         php.clone_into(&mut control.php);
         control.dirroot = text("dataroot");
@@ -68,12 +68,17 @@ fn is_killed_in(farm: &Farm, work: Value, boundary: u32) -> bool {
     }
 }
 
+/// Starts the runner of a job, in a process of its own.
+pub(crate) fn run_apart(farm: &Farm, job: i64) -> Child {
+    runner(farm, json!({ "job": job })).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
 /// The process of a runner.
 fn runner(farm: &Farm, work: Value) -> Command {
     let database = &farm.database;
     let mut told = crate::map(json!({
         "engine": database.engine.dbtype(), "name": database.name, "socket": database.socket, "port": database.port,
-        "dataroot": farm.control.dataroot, "keyfile": farm.control.settings.keyfile,
+        "dataroot": farm.control.dataroot, "dirroot": farm.control.dirroot, "keyfile": farm.control.settings.keyfile,
     }));
     told.extend(crate::map(work));
     let told = Value::Object(told);
@@ -82,15 +87,19 @@ fn runner(farm: &Farm, work: Value) -> Command {
     command
 }
 
+/// A dead runner's time is over.
+pub(crate) fn end_leases(farm: &Farm) {
+    farm.database.run("UPDATE mdl_local_vmoodle_item SET leaseuntil = 1 WHERE status = 'running'");
+    farm.database.run("UPDATE mdl_local_vmoodle SET lockuntil = 1 WHERE lockitem IS NOT NULL");
+}
+
 /// Makes a job for each boundary, kills its runner there, resumes it and looks; gives how often it was killed.
 pub(crate) fn at_every_boundary(farm: &Farm, job: impl Fn(u32) -> i64, look: impl Fn(u32)) -> u32 {
     for boundary in 1.. {
         let job = job(boundary);
         let killed = is_killed(farm, job, boundary);
         if killed {
-            // The dead runner's time is over.
-            farm.database.run("UPDATE mdl_local_vmoodle_item SET leaseuntil = 1 WHERE status = 'running'");
-            farm.database.run("UPDATE mdl_local_vmoodle SET lockuntil = 1 WHERE lockitem IS NOT NULL");
+            end_leases(farm);
             farm.console.job_run(job, &mut |_| {}).unwrap();
         }
         let read = farm.console.job(job).unwrap();

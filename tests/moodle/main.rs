@@ -6,7 +6,9 @@
 mod admin;
 mod code_change;
 mod contents;
+mod courses;
 mod cron;
+mod exec;
 mod identity;
 mod life;
 mod nodes;

@@ -23,7 +23,8 @@ foreach (json_decode($argv[1], true) as [$full, $state]) {
         \tool_mfa\manager::do_factor_action($name, $state === 'enabled' ? 'enable' : 'disable');
         continue;
     }
-    $numbers = $type === 'filter' ? [TEXTFILTER_ON, TEXTFILTER_OFF, TEXTFILTER_DISABLED] : [1, 0, 0];
+    $numbers = $type === 'filter' ? [TEXTFILTER_ON, TEXTFILTER_OFF, TEXTFILTER_DISABLED]
+        : [1, 0, $type === 'repository' ? \core\plugininfo\repository::REPOSITORY_DISABLED : 0];
     $number = array_combine(['enabled', 'available', 'disabled'], $numbers)[$state];
     $class = \core_plugin_manager::resolve_plugininfo_class($type);
     $class::enable_plugin($type === 'logstore' ? $full : $name, $number);
@@ -62,16 +63,20 @@ const FLIPS: &[(&str, &str, &str)] = &[
     ("message_popup", "disabled", "enabled"),
     ("mod_book", "disabled", "enabled"),
     ("paygw_paypal", "disabled", "enabled"),
+    ("portfolio_download", "enabled", "disabled"),
     ("qbank_history", "disabled", "enabled"),
     ("qbehaviour_manualgraded", "enabled", "disabled"),
     ("qtype_essay", "disabled", "enabled"),
     ("repository_url", "available", "enabled"),
+    // Moodle makes and deletes instances for these.
+    ("repository_webdav", "available", "disabled"),
+    ("repository_wikimedia", "disabled", "enabled"),
     ("tiny_noautolink", "enabled", "disabled"),
     ("webservice_rest", "enabled", "disabled"),
 ];
 
-/// Types that Moodle brings no plugin of, that it has no function for, or that it does not turn on by rows.
-const NOT_FLIPPED: &[&str] = &["bbbext", "portfolio", "smsgateway"];
+/// Types that Moodle brings no plugin of, or that it has no function for.
+const NOT_FLIPPED: &[&str] = &["bbbext", "smsgateway"];
 
 /// Tables that say when something was done and by whom, or what runs: the first is written by an event that vmoodle does not
 /// raise.
@@ -91,6 +96,7 @@ const OTHER: &[&str] = &[
     "cache_flags",
     "course",
     "filter_active",
+    "repository_instances",
 ];
 
 /// Every row of a site, without the numbers of rows that are made anew, and without times.
@@ -105,6 +111,7 @@ fn rows(database: &Database) -> Vec<String> {
     sql.push_str(
         "SELECT 'config', name, value FROM mdl_config;
          SELECT 'config_plugins', plugin, name, value FROM mdl_config_plugins;
+         SELECT 'repository_instances', name, typeid, userid, contextid, username, readonly FROM mdl_repository_instances;
          SELECT 'filter_active', filter, contextid, active, sortorder FROM mdl_filter_active;
          SELECT 'config_log', ROW_NUMBER() OVER (PARTITION BY plugin, name, value, oldvalue, userid ORDER BY id), userid, plugin, name, value, oldvalue FROM mdl_config_log;
          SELECT 'cache_flags', flagtype, name, value FROM mdl_cache_flags WHERE flagtype LIKE 'accesslib%'",
@@ -189,6 +196,46 @@ fn what_is_turned_on_and_off_leaves_the_rows_that_moodle_leaves() {
         purge(own);
         assert_eq!(moodle(&stage, own, &[]), enabled, "and Moodle sees the same plugins");
     }
+}
+
+#[test]
+fn a_repository_that_was_turned_on_goes_again_unless_somebody_uses_it() {
+    let Some(stage) = alone() else { return };
+    let ((host, _), database) = (TENANTS[2], &stage.databases[2]);
+    let run = |function: &str, arguments: Value| {
+        let job = stage.farm.call(function, arguments).unwrap();
+        stage.farm.call("job_run", json!([job])).unwrap();
+        let read = stage.farm.call("job", json!([job])).unwrap();
+        (job, read["items"][0].clone())
+    };
+    let wish = |plugin: &str, state: &str| json!(["plugin_state", {"plugin": plugin, "state": state}, [host]]);
+    let there =
+        |kind: &str| database.run(&format!("SELECT COUNT(*) FROM mdl_repository WHERE type = '{kind}'")).trim() == "1";
+    let (on, item) = run("job_submit", wish("repository_filesystem", "enabled"));
+    assert_eq!(item["status"], "done", "{item}");
+    assert!(item["warnings"].to_string().contains("changed by Moodle itself") && there("filesystem"), "{item}");
+    let instance =
+        "INSERT INTO mdl_repository_instances (name, typeid, userid, contextid, timecreated, timemodified, readonly)
+        SELECT 'L''été', id, 2, 2, 0, 0, 0 FROM mdl_repository WHERE type = 'filesystem'";
+    database.run(instance);
+    let (_, item) = run("job_undo", json!([on]));
+    assert_eq!((&item["status"], &item["errorcode"]), (&json!("failed"), &json!("state_refused")), "{item}");
+    assert!(item["error"].to_string().contains("is in use: 1 instances"), "{item}");
+    database.run("DELETE FROM mdl_repository_instances WHERE userid = 2");
+    let (_, item) = run("job_undo", json!([on]));
+    assert!(item["status"] == "done" && !there("filesystem"), "{item}");
+
+    let (off, item) = run("job_submit", wish("repository_wikimedia", "disabled"));
+    assert!(item["status"] == "done" && !there("wikimedia"), "{item}");
+    let (_, item) = run("job_undo", json!([off]));
+    assert_eq!(
+        (&item["status"], &item["errorcode"]),
+        (&json!("failed"), &json!("state_refused")),
+        "its settings are gone"
+    );
+    let (_, item) = run("job_submit", wish("repository_wikimedia", "enabled"));
+    assert!(item["status"] == "done" && there("wikimedia"), "{item}");
+    database.run("DELETE FROM mdl_config_log");
 }
 
 /// A page that tells what a running site sees.

@@ -228,6 +228,36 @@ fn a_purge_changes_what_moodles_own_does_and_fails_no_request() {
 }
 
 #[test]
+fn what_only_php_reaches_is_dropped_by_the_sites_own_script() {
+    let (Some(stage), Some(redis)) = (alone(), Redis::shared()) else { return };
+    ready(&stage, redis);
+    // Settings that PHP understands and that are no data.
+    let file = stage.farm.dataroot(host(IN_REDIS)).join("muc/config.php");
+    let text = fs::read_to_string(&file).unwrap();
+    let computed = text.replacen("'siteidentifier' =>", "'computed' => strtolower('X'),\n  'siteidentifier' =>", 1);
+    assert_ne!(computed, text);
+    fs::write(&file, computed).unwrap();
+    for value in ["one", "l'été 🌞"] {
+        see(&stage, IN_REDIS);
+        see(&stage, IN_REDIS);
+        let values = json!({"values": {"vmoodletest": value, "local_vmoodletest/x": value}});
+        let number = stage.farm.call("job_submit", json!(["set_config", values, [host(IN_REDIS)], {}])).unwrap();
+        assert_eq!(stage.farm.call("job_run", json!([number])).unwrap(), json!({"done": 1}));
+        let warnings = stage.farm.call("job", json!([number])).unwrap()["items"][0]["warnings"].to_string();
+        assert!(warnings.contains("reached only by PHP: its stale entries were dropped"), "{warnings}");
+        let seen = see(&stage, IN_REDIS);
+        assert_eq!((&seen["core"], &seen["plugin"], &seen["stores"]), (&json!(value), &json!(value), &json!(["fast"])));
+    }
+    // Of `core/config`: nothing fills this in again.
+    let entries = "three_1b088c226629b3fa247ff7ef67dad266";
+    redis.run(&["HSET", entries, "sentinel", "x"]);
+    job(&stage, "purge_caches", json!({}), &[IN_REDIS]);
+    assert_eq!(redis.run(&["HGET", entries, "sentinel"]).trim(), "", "all of the store is emptied");
+    job(&stage, "unset_config", json!({"names": "vmoodletest,local_vmoodletest/x"}), &[IN_REDIS]);
+    done(&stage);
+}
+
+#[test]
 fn sessions_end_and_an_administrator_signs_in_by_the_new_password() {
     let Some(stage) = alone() else { return };
     for tenant in [OURS, IN_REDIS] {

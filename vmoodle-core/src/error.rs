@@ -123,6 +123,10 @@ kinds! {
     RoleNotFound = "role_not_found", Caller, NotFound, false;
     /// No role sheet has that name.
     SheetNotFound = "sheet_not_found", Caller, NotFound, false;
+    /// A site has no such category of courses.
+    CategoryNotFound = "category_not_found", Caller, NotFound, false;
+    /// A site has no such course.
+    CourseNotFound = "course_not_found", Caller, NotFound, false;
     /// No operation has that name.
     OperationNotFound = "operation_not_found", Caller, NotFound, false;
     /// No job has that number.

@@ -47,6 +47,27 @@ pub struct Settings {
     pub serve_control: bool,
     /// What the control site's `config.php` says for all tenants about caches, files and sessions.
     pub shared: Shared,
+    /// The limits of this PHP, which the scripts that it starts get too.
+    pub php: PhpLimits,
+}
+
+/// What PHP's own settings allow a script; one that is started gets the same, whatever its `php.ini` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PhpLimits(Vec<(&'static str, String)>);
+
+impl PhpLimits {
+    /// The entries of `php.ini` that count: memory, and how much input is taken.
+    pub const NAMES: &'static [&'static str] = &["memory_limit", "max_input_vars"];
+
+    /// Takes what `read` gives for each of the names.
+    pub fn read(mut read: impl FnMut(&'static str) -> Option<String>) -> Self {
+        Self(Self::NAMES.iter().filter_map(|name| Some((*name, read(name).filter(|text| !text.is_empty())?))).collect())
+    }
+
+    /// Names and values.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_str()))
+    }
 }
 
 /// Where the control site's `config.php` has put caches, files and sessions, for itself and so for its tenants; boot parts them
@@ -128,6 +149,7 @@ impl Settings {
             keyfile: given.keyfile.filter(|path| !path.is_empty()).map(|path| absolute("keyfile", path)).transpose()?,
             serve_control,
             shared: Shared::default(),
+            php: PhpLimits::default(),
         })
     }
 

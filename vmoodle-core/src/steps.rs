@@ -177,6 +177,11 @@ impl Steps {
         self.keep().await
     }
 
+    /// Remembers a value, which is kept with the next step or at the item's end.
+    pub fn note(&mut self, name: &str, value: Value) {
+        self.values.insert(name.to_owned(), value);
+    }
+
     /// Notes what a person should know; kept with the next step or at the item's end.
     pub fn warn(&mut self, message: impl Into<String>) {
         let message = message.into();

@@ -337,6 +337,7 @@ fn control_site(cfg: &Cfg<'_>, opened: &Opened) -> Result<ControlSite> {
     };
     let mut settings = opened.gate.settings().clone();
     settings.shared = Shared::read(|name| shared(cfg, name));
+    settings.php = crate::settings::limits();
     Ok(ControlSite {
         database: ControlDatabase {
             engine: Engine::parse_vdbtype(&text(Name::Dbtype))?,

@@ -9,7 +9,7 @@ use ext_php_rs::flags::{DataTypeExt, IniEntryPermission};
 use ext_php_rs::types::{ArrayKey, ZendHashTable, Zval};
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 use vmoodle_core::secret::Secret;
-use vmoodle_core::settings::Given;
+use vmoodle_core::settings::{Given, PhpLimits};
 use vmoodle_core::{Error, Kind, Result};
 
 // The password of `dbuser` is never an INI entry: phpinfo() and ini_get_all() would show it.
@@ -136,6 +136,15 @@ fn ini(name: &'static CStr) -> Option<String> {
         CStr::from_ptr(value)
     };
     Some(text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+}
+
+/// The limits of this PHP that scripts which it starts get too.
+pub(crate) fn limits() -> PhpLimits {
+    PhpLimits::read(|name| match name {
+        "memory_limit" => ini(c"memory_limit"),
+        "max_input_vars" => ini(c"max_input_vars"),
+        _ => None,
+    })
 }
 
 /// What was given for this request. `own` is `$CFG->vmoodle`, where it is set.

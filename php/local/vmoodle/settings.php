@@ -58,4 +58,14 @@ if (\local_vmoodle\bridge::is_control_site()) {
         ));
     }
     $ADMIN->add('local_vmoodle', $patterns);
+    // Whoever may change this list may run any code on every tenant.
+    $scripts = new admin_settingpage('local_vmoodle_scripts', new lang_string('webscripts', 'local_vmoodle'), 'moodle/site:config');
+    $scripts->add(new admin_setting_configtextarea(
+        'local_vmoodle/webscripts',
+        new lang_string('webscripts', 'local_vmoodle'),
+        new lang_string('webscripts_desc', 'local_vmoodle'),
+        implode("\n", \local_vmoodle\local\webscripts::USUAL),
+        PARAM_RAW_TRIMMED
+    ));
+    $ADMIN->add('local_vmoodle', $scripts);
 }

@@ -22,7 +22,6 @@ pub struct Postgres {
     server: Server,
     folder: Scratch,
     port: u16,
-    durable: bool,
 }
 
 impl Postgres {
@@ -40,7 +39,7 @@ impl Postgres {
             let mut server = launch(&folder, port, durable);
             if wait::holds_within(Duration::from_mins(1), || !server.runs() || answers(&folder, port)) && server.runs()
             {
-                return Some(Self { server, folder, port, durable });
+                return Some(Self { server, folder, port });
             }
         }
         panic!("postgres did not start:\n{}", std::fs::read_to_string(folder.join("log")).unwrap_or_default());
@@ -117,7 +116,8 @@ fn launch(folder: &Scratch, port: u16, durable: bool) -> Server {
         "-p".to_owned(),
         port.to_string(),
     ];
-    let cached = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_senders=0", "wal_level=minimal"];
+    let cached =
+        ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_senders=0", "wal_level=minimal"];
     let settings = ["listen_addresses=127.0.0.1", "max_connections=200"];
     for setting in settings.iter().chain(cached.iter().filter(|_| !durable)) {
         arguments.extend(["-c".to_owned(), (*setting).to_owned()]);

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::site::Site;
 use crate::control::ControlSite;
 use crate::error::{Error, Kind, Result};
-use crate::moodle::php;
+use crate::lifecycle::process::ending_with_us;
 
 /// Moodle's own cron; without `--keep-alive` it would stay for three minutes and look for more.
 pub(super) const SCRIPT: &str = "admin/cli/cron.php";
@@ -50,7 +50,8 @@ pub(super) fn start(control: &ControlSite, site: &Site) -> Result<(Child, Receiv
     };
     let (reads, writes) = std::io::pipe().map_err(failed)?;
     let said = Receiver::from_owned_fd(reads.into()).map_err(failed)?;
-    let mut command = php::command(&control.php);
+    // Asked, not killed: Moodle's cron ends after the task at hand.
+    let mut command = ending_with_us(&control.php, "TERM");
     command
         .arg(SCRIPT)
         .args(ARGUMENTS)

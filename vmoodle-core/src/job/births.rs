@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::journal::{self, NewItem};
 use super::plan::shown;
-use super::{Request, refused, userid};
+use super::{Request, refused, spread, userid};
 use crate::control::ControlSite;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
@@ -44,6 +44,7 @@ pub(super) async fn submit(
             Answer::Refused(wwwroot, error) => items.push(NewItem::refused(&wwwroot, &error)),
         }
     }
+    spread::over_time(&mut items, options)?;
     // The nodes stand in the items; the job keeps what is meant for all.
     let common = common(parameters);
     let new = journal::NewJob {

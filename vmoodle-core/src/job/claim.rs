@@ -136,11 +136,13 @@ impl Claimer<'_> {
         Ok(locked)
     }
 
-    /// Whether items wait: to be tried again, for a lock, for the end of a dead runner's lease.
-    pub(super) async fn is_left(self, db: &mut Db) -> Result<bool> {
-        let sql = "SELECT id FROM {local_vmoodle_item} WHERE jobid = ? AND (status = 'queued' \
-                   OR (status = 'running' AND leaseuntil < ?)) LIMIT 1";
-        Ok(db.fetch_one(sql, &[self.job.into(), now().into()]).await?.is_some())
+    /// When the first of the items that wait may be taken, in seconds since 1970: they wait to be tried again, for their
+    /// time, for a lock, for the end of a dead runner's lease. `None` where none waits.
+    pub(super) async fn next(self, db: &mut Db) -> Result<Option<i64>> {
+        let sql = "SELECT notbefore FROM {local_vmoodle_item} WHERE jobid = ? AND (status = 'queued' \
+                   OR (status = 'running' AND leaseuntil < ?)) ORDER BY notbefore LIMIT 1";
+        let row = db.fetch_one(sql, &[self.job.into(), now().into()]).await?;
+        Ok(row.map(|row| row.int("notbefore").unwrap_or(0)))
     }
 
     /// Ends items of dead runners that are not begun again.

@@ -21,6 +21,7 @@ use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::moodle::caches::Caches;
 use crate::operation::contract::Operation;
+use crate::registry::farm::now;
 use crate::secret::Keyring;
 use crate::steps::Memo;
 
@@ -38,6 +39,13 @@ const BEATS_EVERY: Duration = Duration::from_secs(15);
 
 /// How long nothing is asked after nothing could be taken.
 const REST: Duration = Duration::from_millis(100);
+
+/// How long nothing is asked where all that is left has its time later: somebody may cancel it meanwhile.
+const LONG_REST: Duration = Duration::from_secs(5);
+
+/// Where all that is left has its time later than this, the run ends: other jobs may want the runner, and whoever runs this
+/// one comes back in time.
+const FAR: Duration = Duration::from_mins(1);
 
 /// So much work is taken ahead, and not more: other runners want their share.
 const AHEAD: Duration = Duration::from_millis(250);
@@ -241,22 +249,27 @@ async fn take_all(shared: &Rc<Shared>, items: &mut JoinSet<()>) -> Result<()> {
         };
         let at_work = if items.is_empty() { AtWork::OnNothing } else { AtWork::OnSome };
         let claimed = door.claim(&mut db, room, at_work).await;
-        let is_left = match &claimed {
-            Ok(claimed) if claimed.is_empty() && items.is_empty() => door.is_left(&mut db).await,
-            _ => Ok(true),
+        let next = match &claimed {
+            Ok(claimed) if claimed.is_empty() && items.is_empty() => door.next(&mut db).await,
+            _ => Ok(Some(0)),
         };
-        let asked = claimed.and_then(|claimed| Ok((claimed, is_left?)));
+        let asked = claimed.and_then(|claimed| Ok((claimed, next?)));
         shared.pool.back(db, &asked);
         match asked {
-            Ok((_, false)) => return Ok(()),
-            Ok((claimed, true)) if claimed.is_empty() => {
+            Ok((_, None)) => return Ok(()),
+            Ok((claimed, Some(next))) if claimed.is_empty() => {
+                let wait = Duration::from_secs(u64::try_from(next - now()).unwrap_or(0));
+                if wait > FAR && items.is_empty() {
+                    return Ok(());
+                }
+                let wait = wait.clamp(REST, LONG_REST);
                 // One that runs may come back into the queue.
                 tokio::select! {
                     () = all(items), if !items.is_empty() => {}
-                    () = sleep(REST) => {}
+                    () = sleep(wait) => {}
                 }
             }
-            Ok((claimed, true)) => {
+            Ok((claimed, Some(_))) => {
                 shared.held.set(shared.held.get() + claimed.len());
                 for one in claimed {
                     let inside = shared.clone();

@@ -14,6 +14,8 @@ use super::scribe::Scribe;
 use super::state::{CANCELLED, DONE, FAILED, QUEUED, SKIPPED, UNKNOWN};
 use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
+use crate::lifecycle::in_tenant;
+use crate::moodle::caches::Dropped;
 use crate::moodle::stale::Stale;
 use crate::operation::contract::{Change, Work};
 use crate::registry::farm::now;
@@ -56,8 +58,8 @@ enum Done {
     Nothing,
     /// It is left to another run.
     Untried,
-    /// It failed, with what is to be kept.
-    Failed(Error, Kept),
+    /// It failed, with what is to be kept and what it has printed.
+    Failed(Error, Kept, Option<String>),
 }
 
 #[derive(Default)]
@@ -79,16 +81,16 @@ fn outcome(done: Result<Done>, attempts: i64) -> Outcome {
         facts: Vec::new(),
         output: None,
     };
-    let (error, kept) = match done {
+    let (error, kept, output) = match done {
         Ok(Done::Made(Made { kept, facts, output, .. })) => return Outcome { kept, facts, output, ..plain(DONE) },
         Ok(Done::Nothing) => return plain(SKIPPED),
         Ok(Done::Untried) => return Outcome { untried: true, ..plain(QUEUED) },
-        Ok(Done::Failed(error, kept)) => (error, kept),
-        Err(error) => (error, Kept::default()),
+        Ok(Done::Failed(error, kept, output)) => (error, kept, output),
+        Err(error) => (error, Kept::default(), None),
     };
     let status = ends(&error, attempts);
     let notbefore = if status == QUEUED { now() + (1 << attempts) } else { 0 };
-    Outcome { error: Some((error.code(), error.to_string())), notbefore, kept, ..plain(status) }
+    Outcome { error: Some((error.code(), error.to_string())), notbefore, kept, output, ..plain(status) }
 }
 
 /// The state in which an error leaves an item.
@@ -161,12 +163,22 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
                 shared.told.borrow_mut().insert(server.address.to_string(), json!(password.reveal()));
             }
             let (kept, facts) = (bench.steps.kept(), bench.steps.take_facts());
-            let output = bench.steps.take_printed().map(|output| output.to_string());
+            let output = printed(&mut bench);
             Ok(Done::Made(Made { tenant: Some(server), stale, kept, facts, output }))
         }
-        Ok((bench, Err(error))) => failed(shared, attempts, error, bench.steps.kept()),
+        Ok((mut bench, Err(error))) => {
+            let output = printed(&mut bench);
+            match failed(shared, attempts, error, bench.steps.kept())? {
+                Done::Failed(error, kept, _) => Ok(Done::Failed(error, kept, output)),
+                other => Ok(other),
+            }
+        }
         Err(error) => failed(shared, attempts, error, Kept::default()),
     }
+}
+
+fn printed(bench: &mut Bench) -> Option<String> {
+    bench.steps.take_printed().map(|output| output.to_string())
 }
 
 /// Counts a failure while the item still holds its place, so that no other is begun meanwhile.
@@ -177,11 +189,18 @@ fn failed(shared: &Shared, attempts: i64, error: Error, kept: Kept) -> Result<Do
     if matches!(ends(&error, attempts), FAILED | UNKNOWN) {
         shared.failed.set(shared.failed.get() + 1);
     }
-    Ok(Done::Failed(error, kept))
+    Ok(Done::Failed(error, kept, None))
 }
 
 fn bench_id(item: &Row) -> i64 {
     item.int("id").unwrap_or(0)
+}
+
+/// Drops what is stale, by PHP what only PHP can reach; gives what a person should know.
+async fn drop_stale(shared: &Shared, tenant: &Tenant, stale: &[Stale]) -> Result<Vec<String>> {
+    let Dropped { mut warnings, by_php } = shared.caches.drop_entries(tenant, stale).await?;
+    warnings.extend(in_tenant::drop_entries(shared.pool.control(), tenant, &by_php).await);
+    Ok(warnings)
 }
 
 /// Drops once more what a request may have put back into the cache meanwhile. Nobody waits for it but the item's end.
@@ -189,7 +208,7 @@ async fn drop_again(shared: &Rc<Shared>, mut made: Made) -> Result<Done> {
     let Some(tenant) = made.tenant.clone().filter(|_| !made.stale.is_empty()) else { return Ok(Done::Made(made)) };
     sleep(DROPPED_AGAIN).await;
     let (inside, stale) = (shared.clone(), std::mem::take(&mut made.stale));
-    // What the first time warned of is the same now.
+    // What the first time warned of is the same now, and PHP came later than this already.
     apart(async move { inside.caches.drop_entries(&tenant, &stale).await.map(drop) }).await?;
     Ok(Done::Made(made))
 }
@@ -244,7 +263,7 @@ impl Bench {
         let stale = std::mem::take(&mut work.stale);
         shared.pool.back(db, &planned);
         if !stale.is_empty() && planned.as_ref().is_ok_and(Vec::is_empty) {
-            planned = shared.caches.drop_entries(&self.tenant, &stale).await.map(|_| Vec::new());
+            planned = drop_stale(shared, &self.tenant, &stale).await.map(|_| Vec::new());
         }
         Ok((self, planned))
     }
@@ -262,7 +281,7 @@ impl Bench {
         let stale = std::mem::take(&mut work.stale);
         shared.pool.back(db, &done);
         let dropped = match done {
-            Ok(()) if !stale.is_empty() => shared.caches.drop_entries(&self.tenant, &stale).await,
+            Ok(()) if !stale.is_empty() => drop_stale(shared, &self.tenant, &stale).await,
             done => done.map(|()| Vec::new()),
         };
         let dropped = dropped.map(|warnings| {

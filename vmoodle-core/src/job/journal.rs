@@ -38,6 +38,8 @@ pub(super) struct NewItem {
     pub(super) memory: Option<String>,
     /// Why it fails before it begins: code and sentence.
     pub(super) error: Option<(&'static str, String)>,
+    /// When it may begin, in seconds since 1970; 0 for at once.
+    pub(super) notbefore: i64,
 }
 
 impl NewItem {
@@ -52,6 +54,7 @@ impl NewItem {
             image: None,
             memory: None,
             error: None,
+            notbefore: 0,
         }
     }
 
@@ -65,11 +68,12 @@ impl NewItem {
             image: None,
             memory: None,
             error: Some((error.code(), error.to_string())),
+            notbefore: 0,
         }
     }
 }
 
-/// How many items one statement writes: ten parameters each, far below what the engines take.
+/// How many items one statement writes: eleven parameters each, far below what the engines take.
 const PAGE: usize = 500;
 
 /// How long an image is, in octets, that a statement of its own writes.
@@ -115,10 +119,21 @@ fn pages(items: &[NewItem]) -> impl Iterator<Item = &[NewItem]> {
     items.chunk_by(move |one, next| !is_long(one) && !is_long(next)).flat_map(|page| page.chunks(PAGE))
 }
 
-const COLUMNS: [&str; 10] =
-    ["jobid", "tenantid", "wwwroot", "server", "parameters", "status", "beforeimage", "memory", "errorcode", "error"];
+const COLUMNS: [&str; 11] = [
+    "jobid",
+    "tenantid",
+    "wwwroot",
+    "server",
+    "parameters",
+    "status",
+    "beforeimage",
+    "memory",
+    "errorcode",
+    "error",
+    "notbefore",
+];
 
-fn row_of(job: i64, item: &NewItem) -> [Param; 10] {
+fn row_of(job: i64, item: &NewItem) -> [Param; 11] {
     let (code, error) = item.error.clone().map_or((None, None), |(code, text)| (Some(code.to_owned()), Some(text)));
     [
         job.into(),
@@ -131,6 +146,7 @@ fn row_of(job: i64, item: &NewItem) -> [Param; 10] {
         item.memory.clone().into(),
         code.into(),
         error.into(),
+        item.notbefore.into(),
     ]
 }
 

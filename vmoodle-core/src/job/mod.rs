@@ -11,6 +11,7 @@ mod passwords;
 mod plan;
 mod pool;
 mod scribe;
+mod spread;
 mod state;
 mod statement;
 mod survey;
@@ -90,7 +91,8 @@ pub(crate) async fn submit(
     }
     let tenants = chosen(db, asked.targets).await?;
     let copied = parameter::split(&parameters, false);
-    let items: Vec<_> = tenants.iter().map(|tenant| journal::NewItem::of(tenant, &copied)).collect();
+    let mut items: Vec<_> = tenants.iter().map(|tenant| journal::NewItem::of(tenant, &copied)).collect();
+    spread::over_time(&mut items, options)?;
     let new = journal::NewJob {
         operation: asked.operation,
         parameters: &parameters,
@@ -260,7 +262,7 @@ async fn create(db: &mut Db, new: &journal::NewJob<'_>, items: &[journal::NewIte
 }
 
 fn check_options(options: &Map<String, Value>) -> Result<()> {
-    const KNOWN: [&str; 4] = ["concurrency", "on_error", "confirm", "userid"];
+    const KNOWN: [&str; 6] = ["concurrency", "on_error", "confirm", "userid", "delay", "spread"];
     let known = |name: &str| KNOWN.contains(&name) || (cfg!(feature = "testing") && name == TAKES_OPTION);
     if let Some(name) = options.keys().find(|name| !known(name)) {
         return Err(Error::new(Kind::BadParameter, format!("a job has no option `{}`", crate::host::escape(name)))
@@ -268,6 +270,7 @@ fn check_options(options: &Map<String, Value>) -> Result<()> {
     }
     concurrency(options)?;
     stop_after(options)?;
+    spread::over_time(&mut [], options)?;
     userid(options).map(drop)
 }
 

@@ -5,11 +5,14 @@
 //! operation -> adopt (rows of sites that are there)
 //! operation -> trash, snapshots, rename, standalone -> stale (what caches and sessions hold of other tables)
 //!                 -> server (who may make databases) -> db, files, snapshot, moodle
+//! script, in_tenant (what only Moodle's own PHP can do) -> process
 //! ```
 
 pub(crate) mod adopt;
 pub(crate) mod build;
 pub(crate) mod import;
+pub(crate) mod in_tenant;
+pub(crate) mod process;
 pub(crate) mod rename;
 pub(crate) mod script;
 pub(crate) mod server;

@@ -1,20 +1,17 @@
 //! Moodle's own scripts, run as a tenant: without a shell, without secrets that count in their arguments.
 
-use std::process::Stdio;
+use std::path::{Component, Path};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
-
+use super::process::{self, Task};
 use crate::control::ControlSite;
 use crate::error::{Error, Kind, Result};
-use crate::moodle::php;
+use crate::host::escape;
 use crate::secret::Secret;
 use crate::tenant::Tenant;
 
 /// How long Moodle's installer may take.
 const INSTALL_LIMIT: Duration = Duration::from_mins(20);
-/// How much of a script's last words is told.
-const LAST_WORDS: usize = 2000;
 
 /// Installs a site into the tenant's empty database.
 ///
@@ -36,39 +33,67 @@ pub(crate) async fn run(
     arguments: &[&str],
     limit: Duration,
 ) -> Result<()> {
-    let wwwroot = tenant.address.to_string();
-    let failed = |what: String| Error::new(Kind::ScriptFailed, format!("`{script}` {what}")).of_tenant(&wwwroot);
-    let mut child = php::command(&control.php)
-        .arg(script)
-        .args(arguments)
-        .current_dir(&control.dirroot)
-        .env("VMOODLE_HOST", &wwwroot)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|e| failed(format!("cannot be started with `{}`", control.php)).because(e))?;
-    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
-    let (mut said, mut complained) = (Vec::new(), Vec::new());
-    let ended = tokio::time::timeout(limit, async {
-        let ((), (), status) = tokio::join!(read(&mut out, &mut said), read(&mut err, &mut complained), child.wait());
-        status
-    })
-    .await;
-    said.extend_from_slice(&complained);
-    let words = String::from_utf8_lossy(&said).into_owned();
-    let last: String = words.chars().skip(words.chars().count().saturating_sub(LAST_WORDS)).collect();
-    match ended {
-        Err(_) => Err(failed(format!("did not end within {} seconds: {}", limit.as_secs(), last.trim()))),
-        Ok(Err(e)) => Err(failed("was lost".to_owned()).because(e)),
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(failed(format!("ended with {status}: {}", last.trim()))),
-    }
+    let task = Task { script, arguments, input: b"", limit };
+    process::run(control, tenant, &task).await?.done(&task, tenant)
 }
 
-async fn read(from: &mut Option<impl tokio::io::AsyncRead + Unpin>, into: &mut Vec<u8>) {
-    if let Some(from) = from {
-        let _ = from.read_to_end(into).await;
+/// Looks at a script's name: a PHP file below the code base, said without detours.
+pub(crate) fn check_name(script: &str) -> Result<()> {
+    let path = Path::new(script);
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    let is_php = path.extension().is_some_and(|ending| ending == "php");
+    if plain && is_php && !script.starts_with('-') && !script.contains(['\\', '\0']) && !script.contains("//") {
+        return Ok(());
+    }
+    Err(Error::new(Kind::BadParameter, format!("`{}` is no script of the code base", escape(script)))
+        .hint("give the path of a PHP file below Moodle's folder, such as `admin/cli/purge_caches.php`"))
+}
+
+/// Looks at the script itself: a file that is in the code base, also where links lead.
+pub(crate) fn check_place(dirroot: &Path, script: &str) -> Result<()> {
+    check_name(script)?;
+    let refused = |why: &str| Error::new(Kind::BadParameter, format!("`{}` {why}", escape(script)));
+    let real = dirroot.join(script).canonicalize().map_err(|error| refused("is not there").because(error))?;
+    let root = dirroot.canonicalize().map_err(|error| refused("has no code base around it").because(error))?;
+    if !real.starts_with(&root) {
+        return Err(refused("leads out of the code base"));
+    }
+    if real.is_file() { Ok(()) } else { Err(refused("is no file")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_a_php_file_of_the_code_base_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("code");
+        std::fs::create_dir_all(root.join("admin/folder.php")).unwrap();
+        for file in ["code/admin/run.php", "outside.php"] {
+            std::fs::write(folder.path().join(file), "<?php").unwrap();
+        }
+        std::os::unix::fs::symlink(folder.path().join("outside.php"), root.join("link.php")).unwrap();
+        std::os::unix::fs::symlink("admin/run.php", root.join("inner.php")).unwrap();
+        for good in ["admin/run.php", "inner.php"] {
+            check_place(&root, good).unwrap();
+        }
+        for bad in [
+            "",
+            "../outside.php",
+            "admin/../../outside.php",
+            "/etc/x.php",
+            "link.php",
+            "admin/none.php",
+            "admin/folder.php",
+            "./admin/run.php",
+            "admin//run.php",
+            "-r.php",
+            "admin/run.sh",
+            "admin\\run.php",
+            "admin/run.php\0",
+        ] {
+            assert_eq!(check_place(&root, bad).unwrap_err().kind(), Kind::BadParameter, "{bad:?}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! What a tenant's caches and sessions hold of tables that are no longer those: it goes, in files and in Redis.
 
-use super::Ground;
+use super::{Ground, in_tenant};
 use crate::control::ControlSite;
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::moodle::caches::{Caches, Folders};
+use crate::moodle::caches::{Caches, Dropped, Folders};
 use crate::moodle::config;
 use crate::moodle::session::{self, Keeper};
 use crate::moodle::stale::Stale;
@@ -26,7 +26,9 @@ pub(crate) async fn everything(control: &ControlSite, keyring: &Keyring, tenant:
 pub(crate) async fn drop_now(control: &ControlSite, keyring: &Keyring, tenant: &Tenant) -> Vec<String> {
     let dropped = async {
         let stale = everything(control, keyring, tenant).await?;
-        Caches::of(control).drop_entries(tenant, &stale).await
+        let Dropped { mut warnings, by_php } = Caches::of(control).drop_entries(tenant, &stale).await?;
+        warnings.extend(in_tenant::drop_entries(control, tenant, &by_php).await);
+        Ok::<_, Error>(warnings)
     };
     dropped.await.unwrap_or_else(|error| vec![format!("entries of its caches stay: {error}")])
 }

@@ -9,10 +9,10 @@
 //! contents ── texts searched and replaced, in serialized values too
 //! plugins ── which of them are on
 //! caches ── files and revisions     version  status  tasks  code ── what a site and a code base say of themselves
+//! courses ── which courses and categories there are
 //! roles ── what each may do, compared and changed
 //! records ── whole rows, put in place by a key      table_copy  stored_files  language_pack ── what is brought from another site
 //! statements ── a script that a person wrote, on one site
-//! php ── the program itself
 //! ```
 // `pub` for the tests at the boundary only, by the feature `testing`.
 #![cfg_attr(not(feature = "testing"), allow(unreachable_pub))]
@@ -24,6 +24,7 @@ pub mod code;
 pub mod config;
 pub mod config_matrix;
 pub mod contents;
+pub mod courses;
 pub mod forget;
 pub mod identity;
 pub mod language;
@@ -31,7 +32,6 @@ pub mod language_pack;
 pub mod maintenance;
 pub mod majority;
 pub mod peers;
-pub(crate) mod php;
 pub mod plugins;
 pub mod random;
 pub mod records;

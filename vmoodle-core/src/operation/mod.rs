@@ -2,6 +2,7 @@
 
 mod adopt_site;
 mod allow_sync;
+mod by_script;
 mod capability_sync;
 mod change_policy;
 mod change_settings;
@@ -11,6 +12,7 @@ pub mod contract;
 mod copy_file;
 mod copy_plugin_config;
 mod copy_table;
+mod courses;
 mod create_tenant;
 mod destroy_tenant;
 mod devirtualise_tenant;
@@ -37,6 +39,7 @@ mod retire_tenant;
 mod role_change;
 mod role_sync;
 mod row_changes;
+mod run_script;
 mod run_sql;
 mod set_config;
 mod snapshot_tenant;
@@ -54,14 +57,21 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &adopt_site::AdoptSite,
     &allow_sync::AllowSync,
     &capability_sync::CapabilitySync,
+    &courses::category_visibility::CATEGORY_VISIBILITY,
+    &courses::check_course::CheckCourse,
     &clone_tenant::CloneTenant,
     &copy_file::CopyFile,
     &copy_plugin_config::CopyPluginConfig,
     &copy_table::CopyTable,
+    &courses::course_visibility::COURSE_VISIBILITY,
+    &courses::create_category::CREATE_CATEGORY,
     &create_tenant::CreateTenant,
+    &courses::delete_category::DELETE_CATEGORY,
+    &courses::delete_course::DELETE_COURSE,
     &destroy_tenant::DestroyTenant,
     &devirtualise_tenant::DevirtualiseTenant,
     &disable_tenant::DisableTenant,
+    &courses::empty_category::EMPTY_CATEGORY,
     &enable_tenant::EnableTenant,
     &enforce_config::EnforceConfig,
     &kill_sessions::KillSessions,
@@ -74,9 +84,11 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &rename_tenant::RenameTenant,
     &replace_text::ReplaceText,
     &reset_admin::ResetAdmin,
+    &courses::restore_course::RESTORE_COURSE,
     &restore_tenant::RestoreTenant,
     &retire_tenant::RetireTenant,
     &role_sync::RoleSync,
+    &run_script::RunScript,
     &run_sql::RunSql,
     &set_config::SetConfig,
     &snapshot_tenant::SnapshotTenant,

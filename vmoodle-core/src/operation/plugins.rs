@@ -1,7 +1,12 @@
 //! Plugins' states, changed by compare-and-swap: what two operations have in common.
 
+use std::time::Duration;
+
+use serde_json::json;
+
 use super::contract::{Change, Work};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::lifecycle::in_tenant;
 use crate::moodle::plugins::{Cell, Difference, State, States, present, write};
 use crate::registry::farm::now;
 
@@ -18,7 +23,6 @@ pub(super) fn set(
     plugin: crate::moodle::plugins::Plugin<'_>,
     to: State,
 ) -> Result<()> {
-    use crate::error::{Error, Kind};
     let turns_on = to == State::Enabled && states.state(plugin) == Some(State::Disabled);
     if turns_on && present::asks_before_on(work.control.dirroot.as_ref(), plugin) {
         return Err(Error::new(
@@ -46,6 +50,15 @@ async fn put(work: &mut Work<'_>, changes: &[Change], back: bool) -> Result<()> 
         Ok(Difference { cell, before: one.before.clone(), after: one.after.clone() })
     };
     let changes: Vec<Difference> = changes.iter().map(difference).collect::<Result<_>>()?;
+    let is_moodles = |one: &Difference| if back { one.back().is_moodles() } else { one.is_moodles() };
+    let (by_moodle, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_moodles);
+    // What may be refused comes first.
+    for one in by_moodle {
+        ask_moodle(work, &one, back).await?;
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
     let mut site = work.open_site().await?;
     let done = async {
         let mut transaction = site.begin().await?;
@@ -59,10 +72,29 @@ async fn put(work: &mut Work<'_>, changes: &[Change], back: bool) -> Result<()> 
     }
     .await;
     site.close().await;
-    let left = done.map_err(|error: crate::error::Error| error.of_tenant(work.tenant.address.to_string()))?;
+    let left = done.map_err(|error: Error| error.of_tenant(work.tenant.address.to_string()))?;
     if let (Some(steps), true) = (work.steps.as_mut(), left.sessions > 0) {
         steps.warn(format!("{} people who had signed in by that authentication were signed out", left.sessions));
     }
     work.stale.extend(left.stale);
+    Ok(())
+}
+
+/// How long Moodle may take to make or delete the instances of one plugin.
+const INSTANCES: Duration = Duration::from_mins(10);
+
+/// Lets Moodle's own code make a change, by a script run as the tenant; it compares and swaps too, and leaves Moodle's own
+/// traces.
+async fn ask_moodle(work: &mut Work<'_>, one: &Difference, back: bool) -> Result<()> {
+    if back && one.after.is_null() {
+        let message = format!("`{}` was turned off with its instances and their settings, which are gone", one.cell);
+        return Err(Error::new(Kind::StateRefused, message).hint("turn it on again and set it up anew"));
+    }
+    let way = if back { one.back() } else { one.clone() };
+    let asked = json!({ "plugin": way.cell.to_string(), "from": way.before, "to": way.after });
+    in_tenant::ask(work.control, work.tenant, "plugin_instances", &asked, INSTANCES).await?;
+    if let Some(steps) = work.steps.as_mut() {
+        steps.warn(format!("`{}` was changed by Moodle itself, run as this tenant", one.cell));
+    }
     Ok(())
 }

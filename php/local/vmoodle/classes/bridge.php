@@ -16,6 +16,8 @@
 
 namespace local_vmoodle;
 
+use local_vmoodle\local\webscripts;
+
 /**
  * The way to the native extension, and the only class that names it: casts values, turns native exceptions into Moodle's.
  *
@@ -339,6 +341,7 @@ final class bridge {
      * @return array list of tenant, changes, and errorcode and error where it would fail
      */
     public static function plan(string $operation, array $parameters, array $targets): array {
+        webscripts::require_listed($operation, $parameters);
         return self::call(static fn() => \Vmoodle\plan($operation, $parameters, $targets));
     }
 
@@ -348,11 +351,12 @@ final class bridge {
      * @param string $operation its name
      * @param array $parameters its parameters by name, as text or typed
      * @param string[] $targets selectors
-     * @param array $options concurrency, on_error, confirm
+     * @param array $options concurrency, on_error, confirm, delay and spread (minutes)
      * @return int the job's number
      */
     public static function job_submit(string $operation, array $parameters, array $targets, array $options = []): int {
         global $USER;
+        webscripts::require_listed($operation, $parameters);
         $options += ['userid' => (int)($USER->id ?? 0)];
         return self::call(static fn() => \Vmoodle\job_submit($operation, $parameters, $targets, $options));
     }
@@ -446,6 +450,7 @@ final class bridge {
      * @return int the new job's number
      */
     public static function job_retry(int $job): int {
+        webscripts::require_listed_job($job);
         return self::call(static fn() => \Vmoodle\job_retry($job));
     }
 

@@ -8,6 +8,7 @@ use super::definition::Definition;
 use super::file;
 use super::redis::{Pool, Server};
 use super::settings::{Settings, Store};
+use super::{Dropped, OnlyPhp};
 use crate::error::Result;
 use crate::moodle::stale::Stale;
 
@@ -58,24 +59,29 @@ impl Drop<'_> {
         self.stale.iter().filter(move |stale| stale.definition == id).filter_map(|stale| stale.key.as_deref())
     }
 
-    /// Stores that only PHP can reach, in a sentence each.
-    pub(super) fn unreachable(&self) -> BTreeSet<String> {
-        let wanted = self.wanted();
-        let stores = wanted.keys().flat_map(|id| self.settings.stores_of(id));
-        let reached = |store: &&Store| match store.plugin.as_str() {
-            "file" => true,
-            "redis" => Server::of_store(store).is_some(),
-            _ => false,
-        };
-        stores
-            .filter(|store| !reached(store))
-            .map(|store| {
-                format!(
-                    "the cache store `{}` ({}) is reached only by PHP: purge this site's caches",
-                    store.name, store.plugin
-                )
-            })
-            .collect()
+    /// What is stale in stores that only PHP can reach.
+    pub(super) fn unreachable(&self) -> Dropped {
+        let mut found: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
+        for id in self.wanted().keys() {
+            for store in self.settings.stores_of(id).filter(|store| !is_reached(store)) {
+                found.entry((&store.name, &store.plugin)).or_default().insert((*id).to_owned());
+            }
+        }
+        let mut dropped = Dropped::default();
+        let is_all = self.stale.iter().any(|stale| stale.definition == Stale::EVERY);
+        for ((name, plugin), definitions) in found {
+            let store = format!("the cache store `{name}` ({plugin})");
+            if plugin == "apcu" {
+                dropped.warnings.push(format!(
+                    "{store} lives in the web server's own processes, which no script reaches: purge the caches on the \
+                     site's own page, or restart its PHP"
+                ));
+                continue;
+            }
+            let definitions = if is_all { BTreeSet::from([Stale::EVERY.to_owned()]) } else { definitions };
+            dropped.by_php.push(OnlyPhp { store, definitions });
+        }
+        dropped
     }
 
     /// Drops what is in files.
@@ -212,6 +218,14 @@ impl Drop<'_> {
             stays = stays.or((length > 0).then_some(()));
         }
         Ok(stays)
+    }
+}
+
+fn is_reached(store: &Store) -> bool {
+    match store.plugin.as_str() {
+        "file" => true,
+        "redis" => Server::of_store(store).is_some(),
+        _ => false,
     }
 }
 

@@ -106,12 +106,12 @@ impl Caches {
         Self { farm: Some(control.farm()), shared: control.settings.shared.clone(), ..Self::default() }
     }
 
-    /// Drops stale entries of a tenant, after the commit of what made them stale; gives warnings for a person: a store that
-    /// only PHP can reach.
+    /// Drops stale entries of a tenant, after the commit of what made them stale; gives what a person should know, and what
+    /// is left to PHP.
     ///
     /// Every store that a definition is kept in is visited. Fails with `tenant_unreachable`, which may be retried, where a
     /// Redis server is down: what it holds would be stale when it comes back.
-    pub async fn drop_entries(&self, tenant: &Tenant, stale: &[Stale]) -> Result<Vec<String>> {
+    pub async fn drop_entries(&self, tenant: &Tenant, stale: &[Stale]) -> Result<Dropped> {
         let stale: Arc<BTreeSet<Stale>> = Arc::new(stale.iter().cloned().collect());
         let dataroot = PathBuf::from(&tenant.dataroot);
         let folders = Folders::of(&self.shared, self.farm, tenant);
@@ -122,23 +122,23 @@ impl Caches {
         };
         let reader = self.settings.clone();
         let found = blocking(move || reader.read(&dataroot)).await?.map_err(failed)?;
-        let mut said = BTreeSet::new();
         let (settings, siteidentifier) = match found {
             Found::Settings(settings, siteidentifier) => (settings, siteidentifier),
-            Found::Nothing => return usual(folders, &stale).await?.map(|()| Vec::new()).map_err(failed),
+            Found::Nothing => return usual(folders, &stale).await?.map(|()| Dropped::default()).map_err(failed),
             Found::Unreadable => {
-                said.insert(format!(
-                    "`{}/muc/config.php` is not what Moodle writes: the caches in it are reached only by PHP",
-                    tenant.dataroot
-                ));
                 usual(folders, &stale).await?.map_err(failed)?;
-                return Ok(said.into_iter().collect());
+                let store = format!(
+                    "the cache settings `{}/muc/config.php` are not what Moodle writes: what they name",
+                    tenant.dataroot
+                );
+                let definitions = stale.iter().map(|stale| stale.definition.to_owned()).collect();
+                return Ok(Dropped { by_php: vec![OnlyPhp { store, definitions }], ..Dropped::default() });
             }
         };
         let own = self.farm.map(|farm| farm.tenant_prefix(tenant.id));
         let drop = Drop { settings: &settings, siteidentifier: &siteidentifier, own: own.as_deref(), stale: &stale };
-        said.extend(drop.unreachable());
-        said.extend(drop.redis(&self.pool).await?);
+        let mut dropped = drop.unreachable();
+        dropped.warnings.extend(drop.redis(&self.pool).await?);
         let (settings, siteidentifier, stale) = (settings.clone(), siteidentifier.clone(), stale.clone());
         blocking(move || {
             let drop = Drop { settings: &settings, siteidentifier: &siteidentifier, own: None, stale: &stale };
@@ -146,8 +146,26 @@ impl Caches {
         })
         .await?
         .map_err(failed)?;
-        Ok(said.into_iter().collect())
+        Ok(dropped)
     }
+}
+
+/// What was dropped by [`Caches::drop_entries`], and what was not.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// What Moodle's own code must drop, run as the site.
+    pub by_php: Vec<OnlyPhp>,
+}
+
+/// Stale entries where only PHP can reach.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OnlyPhp {
+    /// The store, for people.
+    pub store: String,
+    /// The definitions: `core/config`; `*` for all.
+    pub definitions: BTreeSet<String>,
 }
 
 /// Empties the definitions in the store that every site has at first: without its settings a site has no other, and the

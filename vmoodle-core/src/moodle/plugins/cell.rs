@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::states::State;
 use super::table::{Table, find};
 use crate::error::{Error, Kind, Result};
 
@@ -67,6 +68,27 @@ pub struct Difference {
     pub before: Value,
     /// What will be.
     pub after: Value,
+}
+
+impl Difference {
+    /// Whether Moodle's own code must make it: rows of repositories and portfolios come and go with instances and their
+    /// settings, and before it turns a portfolio on, Moodle asks it whether it is fit
+    /// (`lib/classes/plugininfo/{repository,portfolio}.php`).
+    pub fn is_moodles(&self) -> bool {
+        match &self.cell {
+            Cell::Row(Table::Repositories, _) => self.before.is_null() || self.after.is_null(),
+            Cell::Row(Table::Portfolios, _) => {
+                self.before.is_null() || self.after.is_null() || self.after.as_str() == Some(State::Enabled.word())
+            }
+            _ => false,
+        }
+    }
+
+    /// The same, the other way.
+    #[must_use]
+    pub fn back(&self) -> Self {
+        Self { cell: self.cell.clone(), before: self.after.clone(), after: self.before.clone() }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What would change where a plugin is turned on or off, or gets another place: pure.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cell::Cell;
 use super::plugin::Plugin;
@@ -101,32 +101,15 @@ impl States {
             return Ok(());
         }
         match &plugin.kind.kept {
-            Kept::Row(table @ (Table::Repositories | Table::Portfolios)) => {
-                self.set_instance(plugin, *table, wanted)?;
+            // A type of repository that is off has no row: Moodle makes and deletes its instances (see `Cell::is_moodles`).
+            Kept::Row(Table::Repositories) if wanted == State::Disabled => {
+                self.put(Cell::Row(Table::Repositories, plugin.name.to_owned()), Value::Null);
             }
             Kept::Row(table) => self.put(Cell::Row(*table, plugin.name.to_owned()), json!(wanted.word())),
             Kept::Filters => self.set_filter(plugin.name, wanted),
             Kept::Flag(flag) => self.set_flag(plugin, flag, wanted)?,
             Kept::List(list) => self.set_listed(plugin, list, wanted)?,
         }
-        Ok(())
-    }
-
-    /// Only rows that are there are changed: Moodle makes and deletes instances with them.
-    fn set_instance(&mut self, plugin: Plugin<'_>, table: Table, wanted: State) -> Result<()> {
-        let there = self.row(table, plugin.name).is_some();
-        let plain = match table {
-            Table::Repositories => there && wanted != State::Disabled,
-            // Before it turns one on, Moodle asks the instance whether it is fit (lib/classes/plugininfo/portfolio.php).
-            _ => there && wanted == State::Disabled,
-        };
-        if !plain {
-            let message =
-                format!("`{plugin}` cannot become {} by rows alone: its instances are made by Moodle", wanted.word());
-            return Err(Error::new(Kind::StateRefused, message)
-                .hint("do it in the tenant's own administration, or by a script with `run_script`"));
-        }
-        self.put(Cell::Row(table, plugin.name.to_owned()), json!(wanted.word()));
         Ok(())
     }
 

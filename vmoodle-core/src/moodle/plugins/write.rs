@@ -39,11 +39,7 @@ pub async fn apply(db: &mut Db, changes: &[Difference], now: i64) -> Result<Left
 
 /// Puts changes back, likewise.
 pub async fn undo(db: &mut Db, changes: &[Difference], now: i64) -> Result<Left> {
-    let back: Vec<Difference> = changes
-        .iter()
-        .rev()
-        .map(|one| Difference { cell: one.cell.clone(), before: one.after.clone(), after: one.before.clone() })
-        .collect();
+    let back: Vec<Difference> = changes.iter().rev().map(Difference::back).collect();
     put(db, &back, Way::Back, now).await
 }
 

@@ -58,6 +58,7 @@ final class cli {
         'csv' => ['flag', false],
         'daemon' => ['flag', false],
         'days' => ['whole', null],
+        'delay' => ['whole', null],
         'delete' => ['text', null],
         'differences' => ['flag', false],
         'disable' => ['flag', false],
@@ -69,6 +70,7 @@ final class cli {
         'follow' => ['flag', false],
         'grace' => ['whole', null],
         'help' => ['flag', false],
+        'idempotent' => ['flag', false],
         'import' => ['text', null],
         'interval' => ['whole', null],
         'json' => ['flag', false],
@@ -109,14 +111,17 @@ final class cli {
         'snapshot' => ['text', null],
         'source' => ['text', null],
         'spare' => ['flag', false],
+        'spread' => ['whole', null],
         'sql' => ['text', null],
         'state' => ['text', null],
         'statement-limit' => ['whole', 30],
+        'stdin' => ['flag', false],
         'submit-only' => ['flag', false],
         'targets' => ['list', []],
         'template' => ['text', null],
         'tenant' => ['text', null],
         'time-limit' => ['whole', null],
+        'timeout' => ['whole', null],
         'trial' => ['flag', false],
         'undo' => ['text', null],
         'update' => ['text', null],
@@ -142,6 +147,8 @@ final class cli {
         'destroy' => ['targets', 'confirm', 'days', 'purge', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only', 'json',
             'help'],
         'devirtualise' => ['targets', 'folder', 'plan', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
+        'exec' => ['targets', 'timeout', 'idempotent', 'stdin', 'plan', 'concurrency', 'on-error', 'delay', 'spread',
+            'submit-only', 'json', 'help'],
         'job' => ['list', 'operation', 'state', 'limit', 'show', 'run', 'cancel', 'retry', 'undo', 'passwords', 'daemon',
             'interval', 'json', 'help'],
         'key' => ['create', 'renew', 'json', 'help'],
@@ -151,8 +158,8 @@ final class cli {
         'retire' => ['targets', 'disable', 'enable', 'plan', 'yes', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
         'roles' => ['compare', 'targets', 'role', 'component', 'differences', 'csv', 'concurrency', 'sheets', 'save', 'tenant',
             'import', 'export', 'remove-sheet', 'json', 'help'],
-        'run' => ['operations', 'operation', 'set', 'set-stdin', 'targets', 'plan', 'yes', 'concurrency', 'on-error',
-            'submit-only', 'json', 'help'],
+        'run' => ['operations', 'operation', 'set', 'set-stdin', 'targets', 'plan', 'yes', 'concurrency', 'on-error', 'delay',
+            'spread', 'submit-only', 'json', 'help'],
         'snapshot' => ['list', 'targets', 'name', 'keep', 'snapshot', 'verify', 'trial', 'server', 'delete', 'import',
             'concurrency', 'submit-only', 'json', 'help'],
         'sql' => ['file', 'values', 'targets', 'write', 'allow', 'row-limit', 'statement-limit', 'plan', 'yes', 'concurrency',
@@ -163,8 +170,14 @@ final class cli {
         'upgrade_all' => ['plan', 'targets', 'skip-control', 'concurrency', 'time-limit', 'json', 'help'],
     ];
 
+    /** @var string scripts whose command line goes on after -- with that of another one. */
+    private const GOES_ON = 'exec';
+
     /** @var array value by option name. */
     private array $options = [];
+
+    /** @var string[] what stands after --. */
+    private array $rest = [];
 
     /**
      * Reads the command line.
@@ -179,6 +192,11 @@ final class cli {
     ) {
         foreach (self::SCRIPTS[$script] as $name) {
             $this->options[$name] = self::OPTIONS[$name][1];
+        }
+        $end = $script === self::GOES_ON ? array_search('--', $arguments, true) : false;
+        if ($end !== false) {
+            $this->rest = array_slice($arguments, $end + 1);
+            $arguments = array_slice($arguments, 0, $end);
         }
         foreach ($arguments as $argument) {
             $this->read($argument === '-h' ? '--help' : $argument);
@@ -217,6 +235,25 @@ final class cli {
      */
     public function option(string $name) {
         return $this->options[$name] ?? self::OPTIONS[$name][1];
+    }
+
+    /**
+     * What stands after --.
+     *
+     * @return string[] empty where nothing does
+     */
+    public function rest(): array {
+        return $this->rest;
+    }
+
+    /**
+     * Whether it is the command line of a script.
+     *
+     * @param string $script a key of SCRIPTS
+     * @return bool
+     */
+    public function is_of(string $script): bool {
+        return $this->script === $script;
     }
 
     /**

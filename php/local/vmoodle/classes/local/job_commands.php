@@ -70,7 +70,8 @@ final class job_commands {
         bool $confirmed = false,
         ?callable $after = null
     ): int {
-        $options = array_filter(['concurrency' => $cli->option('concurrency')]);
+        $names = ['concurrency', 'delay', 'spread'];
+        $options = array_filter(array_combine($names, array_map([$cli, 'option'], $names)));
         $onerror = $cli->option('on-error');
         if ($onerror !== null) {
             $options['on_error'] = ctype_digit($onerror) ? (int)$onerror : $onerror;
@@ -197,6 +198,10 @@ final class job_commands {
             sql_commands::csv($job);
             return self::code($job['counts']);
         }
+        if ($cli->is_of('exec')) {
+            script_commands::show($cli, $job);
+            return self::code($job['counts']);
+        }
         $cli->result($job, static function (array $job): void {
             cli::line(sprintf('%d  %s  %s  %s', $job['id'], $job['operation'], $job['status'], self::counts($job['counts'])));
             foreach ($job['items'] as $item) {
@@ -205,6 +210,7 @@ final class job_commands {
                     cli::line('             ' . $item['error']);
                 }
                 sql_commands::output($item['output'] ?: []);
+                script_commands::output($item['output'] ?: []);
                 foreach ($item['warnings'] ?: [] as $warning) {
                     cli::line('             ' . get_string('cliwarning', 'local_vmoodle', $warning));
                 }
@@ -278,6 +284,9 @@ final class job_commands {
         $bar = new progress_bar();
         do {
             $counts = bridge::job_run($job, [$bar, 'show']);
+            if (!empty($counts['queued'])) {
+                sleep(min(60, max(0, run_job::next_begin($job) - time())));
+            }
         } while (!empty($counts['queued']));
         $bar->end();
         return $counts;

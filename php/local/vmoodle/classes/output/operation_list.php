@@ -30,6 +30,7 @@ final class operation_list implements named_templatable, \renderable {
     private const GROUPS = [
         'life' => '/_tenant$|^adopt_|^purge_trash$/',
         'roles' => '/role|capabilit|^allow_/',
+        'courses' => '/course|category/',
         'plugins' => '/^plugin_/',
         'data' => '/sql|script|copy_table|replace_text|upgrade/',
     ];
@@ -76,7 +77,7 @@ final class operation_list implements named_templatable, \renderable {
                 'undoable' => $operation['undoable'],
             ];
         }
-        $order = array_flip(['life', 'settings', 'plugins', 'roles', 'data']);
+        $order = array_flip(['life', 'settings', 'plugins', 'roles', 'courses', 'data']);
         uksort($groups, static fn(string $a, string $b): int => $order[$a] <=> $order[$b]);
         $shown = static fn(string $group, array $operations): array => [
             'title' => get_string('group_' . $group, 'local_vmoodle'),

@@ -68,13 +68,26 @@ class run_job extends \core\task\adhoc_task {
         mtrace(get_string('taskjobran', 'local_vmoodle', ['job' => $job, 'counts' => implode(', ', $shown)]));
         if (!empty($counts['queued'])) {
             // This task still stands in the queue, so that one like it would pass for queued already.
-            \core\task\manager::queue_adhoc_task(self::of($job));
+            $again = self::of($job);
+            $again->set_next_run_time(max(time(), self::next_begin($job)));
+            \core\task\manager::queue_adhoc_task($again);
         }
         $ended = bridge::job($job);
         if ($ended['timefinished'] >= $began) {
             job_finished::of($ended)->trigger();
             self::tell($ended);
         }
+    }
+
+    /**
+     * When the next item of a job may begin: the beginnings of a job may be spread over hours.
+     *
+     * @param int $job its number
+     * @return int epoch, 0 for at once
+     */
+    public static function next_begin(int $job): int {
+        global $DB;
+        return (int)$DB->get_field('local_vmoodle_item', 'MIN(notbefore)', ['jobid' => $job, 'status' => 'queued']);
     }
 
     /**

@@ -20,7 +20,7 @@ fn plugin(full: &str) -> Plugin<'_> {
 }
 
 fn changed(states: &States, from: &States) -> Vec<String> {
-    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let differences = states.differences(from);
     differences.iter().map(|one| format!("{}: {} > {}", one.cell, text(&one.before), text(&one.after))).collect()
 }
@@ -101,21 +101,10 @@ fn a_flag_is_written_as_its_type_writes_it() {
 
 #[test]
 fn what_moodle_refuses_is_refused() {
-    let mut states = site(
-        &[
-            "format_topics",
-            "editor_textarea",
-            "editor_tiny",
-            "auth_manual",
-            "bbbext_x",
-            "mod_forum",
-            "repository_s3",
-            "portfolio_flickr",
-        ],
+    let states = site(
+        &["format_topics", "editor_textarea", "editor_tiny", "auth_manual", "bbbext_x", "mod_forum"],
         &[("moodlecourse", "format", "topics"), ("", "texteditors", "textarea"), ("", "auth", "")],
     );
-    states.put(Cell::Row(Table::Repositories, "url".into()), json!("enabled"));
-    states.installed.insert("repository_url".into(), "1".into());
     for (full, state) in [
         ("format_topics", State::Disabled),
         ("editor_textarea", State::Disabled),
@@ -123,16 +112,32 @@ fn what_moodle_refuses_is_refused() {
         ("bbbext_x", State::Disabled),
         ("mod_forum", State::Enabled),
         ("mod_gone", State::Enabled),
-        ("repository_s3", State::Enabled),
-        ("repository_url", State::Disabled),
-        ("portfolio_flickr", State::Enabled),
         ("editor_tiny", State::Available),
     ] {
         let error = states.clone().set(plugin(full), state).unwrap_err();
         assert_eq!(error.kind(), Kind::StateRefused, "{full}");
     }
-    assert_eq!(set(&states, "repository_url", State::Available), ["repository_url: enabled > available"]);
     assert_eq!(set(&states, "auth_manual", State::Enabled), Vec::<String>::new());
+}
+
+#[test]
+fn instances_that_come_and_go_are_left_to_moodle() {
+    let mut from = site(&["repository_s3", "repository_url", "portfolio_flickr", "portfolio_download"], &[]);
+    from.put(Cell::Row(Table::Repositories, "url".into()), json!("enabled"));
+    from.put(Cell::Row(Table::Portfolios, "download".into()), json!("disabled"));
+    for (full, state, told, is_moodles, back_is) in [
+        ("repository_url", State::Available, "repository_url: enabled > available", false, false),
+        ("repository_url", State::Disabled, "repository_url: enabled > null", true, true),
+        ("repository_s3", State::Available, "repository_s3: null > available", true, true),
+        ("portfolio_flickr", State::Enabled, "portfolio_flickr: null > enabled", true, true),
+        ("portfolio_download", State::Enabled, "portfolio_download: disabled > enabled", true, false),
+    ] {
+        assert_eq!(set(&from, full, state), [told]);
+        let mut to = from.clone();
+        to.set(plugin(full), state).unwrap();
+        let difference = &to.differences(&from)[0];
+        assert_eq!((difference.is_moodles(), difference.back().is_moodles()), (is_moodles, back_is), "{full}");
+    }
 }
 
 #[test]

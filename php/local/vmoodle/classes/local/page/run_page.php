@@ -70,7 +70,7 @@ final class run_page {
                 $plan = new plan_view($operations[$name], $parameters, $selectors, bridge::plan($name, $parameters, $selectors));
                 $view = $OUTPUT->render($plan);
                 $form = new operation_form($url, $data + ['planned' => operation_form::mark((array)$given)]);
-            } catch (\local_vmoodle\native_exception $exception) {
+            } catch (\moodle_exception $exception) {
                 $view = $OUTPUT->notification(s($exception->getMessage()), \core\output\notification::NOTIFY_ERROR, false);
             }
         }
