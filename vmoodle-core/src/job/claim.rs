@@ -22,6 +22,8 @@ pub(super) struct Claimer<'a> {
     pub(super) owner: &'a str,
     /// Whether an item whose runner died is simply begun again.
     pub(super) idempotent: bool,
+    /// The last item whose turn it is.
+    pub(super) until: i64,
 }
 
 /// Whether a runner works on something.
@@ -39,8 +41,9 @@ impl Claimer<'_> {
         let time = now();
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let queued = "SELECT * FROM {local_vmoodle_item} WHERE jobid = ? AND status = 'queued' AND notbefore <= ? \
-                      ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED";
-        let mut items = db.fetch(queued, &[self.job.into(), time.into(), most.into()]).await?;
+                      AND id <= ? ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED";
+        let params = [self.job.into(), time.into(), self.until.into(), most.into()];
+        let mut items = db.fetch(queued, &params).await?;
         let left = most - i64::try_from(items.len()).unwrap_or(most);
         if left > 0 {
             let expired = "SELECT * FROM {local_vmoodle_item} WHERE jobid = ? AND status = 'running' AND leaseuntil < ? \
