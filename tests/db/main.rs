@@ -33,7 +33,9 @@ mod status;
 mod transfer;
 mod trouble;
 mod undo;
+mod upgrade;
 mod users;
+mod waves;
 mod wwwroot;
 
 use std::path::PathBuf;

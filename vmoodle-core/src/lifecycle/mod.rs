@@ -4,12 +4,14 @@
 //! operation -> wish (rows of tenants to be made) -> build (database, files, identity)
 //! operation -> adopt (rows of sites that are there)
 //! operation -> trash, snapshots, rename, standalone
+//! operation -> once, upgrade (what only Moodle's own scripts can do) -> script
 //!                 -> server (who may make databases) -> db, files, snapshot, moodle
 //! ```
 
 pub(crate) mod adopt;
 pub(crate) mod build;
 pub(crate) mod import;
+pub(crate) mod once;
 pub(crate) mod rename;
 pub(crate) mod script;
 pub(crate) mod server;
@@ -17,6 +19,7 @@ pub(crate) mod snapshots;
 pub(crate) mod standalone;
 pub(crate) mod trash;
 pub(crate) mod trial;
+pub(crate) mod upgrade;
 pub(crate) mod wish;
 
 use crate::control::ControlSite;

@@ -36,7 +36,9 @@ mod run_sql;
 mod set_config;
 mod snapshot_tenant;
 mod tenant_status;
+mod uninstall_plugin;
 mod unset_config;
+mod upgrade;
 
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
@@ -71,7 +73,9 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &set_config::SetConfig,
     &snapshot_tenant::SnapshotTenant,
     &tenant_status::TenantStatus,
+    &uninstall_plugin::UninstallPlugin,
     &unset_config::UnsetConfig,
+    &upgrade::Upgrade,
 ];
 
 /// What only tests can ask for; nothing lists it.

@@ -30,7 +30,7 @@ final class operation_list implements named_templatable, \renderable {
     private const GROUPS = [
         'life' => '/_tenant$|^adopt_|^purge_trash$/',
         'roles' => '/role|capabilit|^allow_/',
-        'plugins' => '/^plugin_/',
+        'plugins' => '/^plugin_|_plugin$/',
         'data' => '/sql|script|copy_table|replace_text|upgrade/',
     ];
 
