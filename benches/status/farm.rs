@@ -1,5 +1,7 @@
 //! A farm of many small tenants on one server.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 use support::database::{Database, Engine};
 use support::scratch::Scratch;
@@ -23,13 +25,19 @@ pub(crate) struct Farm {
 }
 
 impl Farm {
-    /// Makes the databases and the registry; `None` (said on stderr) where the engine is not installed.
-    pub(crate) fn new(engine: Engine, tenants: u32) -> Option<Self> {
+    /// Makes the databases and the registry, for a code base and tenants that are up to its hash where one is given; `None`
+    /// (said on stderr) where the engine is not installed.
+    pub(crate) fn new(engine: Engine, tenants: u32, code: Option<(&Path, &str)>) -> Option<Self> {
         let control = Database::shared(engine, "status_control")?;
         control.run(&schema::statements(&root::workspace().join("php/local/vmoodle/db/install.xml"), engine, "mdl_"));
-        tenant::fill(&Database::shared(engine, "status_0")?, "Tenant");
+        let model = Database::shared(engine, "status_0")?;
+        tenant::fill(&model, "Tenant");
+        if let Some((_, hash)) = code {
+            model.run(&format!("INSERT INTO mdl_config (name, value) VALUES ('allversionshash', '{hash}')"));
+        }
+        let dirroot = code.map_or(String::new(), |(folder, _)| folder.display().to_string());
         let folder = Scratch::new("status");
-        let console = Console::new(site(&control, &folder.folder("control").display().to_string()));
+        let console = Console::new(site(&control, &folder.folder("control").display().to_string(), dirroot));
         let farm = Self { control, console, tenants, folder };
         for number in 1..=tenants {
             farm.control.run(&copy(engine, number));
@@ -90,7 +98,7 @@ fn copy(engine: Engine, number: u32) -> String {
 }
 
 /// A control site that is in this database.
-fn site(database: &Database, dataroot: &str) -> ControlSite {
+fn site(database: &Database, dataroot: &str, dirroot: String) -> ControlSite {
     let tcp = database.engine == Engine::Postgres;
     ControlSite {
         database: ControlDatabase {
@@ -107,7 +115,7 @@ fn site(database: &Database, dataroot: &str) -> ControlSite {
         address: SiteAddress::parse("https://farm.example.org").expect("an address"),
         settings: Settings::new(Given::default(), dataroot).expect("settings"),
         dataroot: dataroot.to_owned(),
-        dirroot: String::new(),
+        dirroot,
         php: "php".into(),
     }
 }

@@ -31,7 +31,7 @@ fn main() {
     report.say("| engine | what | ours, seconds | loop, seconds | loop / ours, median (95 of 100 times between) | items a second |");
     report.say("|---|---|---|---|---|---|");
     for engine in Engine::ALL {
-        let Some(farm) = Farm::new(engine, tenants) else { continue };
+        let Some(farm) = Farm::new(engine, tenants, None) else { continue };
         measure(&mut report, &farm, pairs, "facts", |farm| seconds(|| farm.run("tenant_status", json!({}))));
         measure(&mut report, &farm, pairs, "plan", |farm| {
             seconds(|| {
