@@ -64,4 +64,4 @@ install: moodle-dir build ## Installs the plugin in MOODLE_DIR, and the extensio
 	@echo "Then, as the user that PHP runs as on the web:"
 	@echo "    cd $(MOODLE_DIR) && php admin/cli/upgrade.php"
 	@echo "    cd $(MOODLE_DIR) && php local/vmoodle/cli/publish.php"
-	@echo "    cd $(MOODLE_DIR) && php local/vmoodle/cli/upgrade_all.php"
+	@echo "    cd $(MOODLE_DIR) && php local/vmoodle/cli/upgrade.php"

@@ -28,7 +28,7 @@ fn main() {
     let database = Database::shared(Engine::MariaDb, "one").expect("needed");
     farm.add(HOST, &database);
     output(&mut farm.script("local/vmoodle/cli/publish.php", None));
-    output(&mut farm.script("local/vmoodle/cli/upgrade_all.php", None));
+    output(&mut farm.script("local/vmoodle/cli/upgrade.php", None));
     let probe = "<?php header('Content-Type: application/json'); \
                  echo json_encode(opcache_get_status(false)['memory_usage']);";
     farm.code().replace("opcache.php", probe.as_bytes());

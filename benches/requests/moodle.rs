@@ -30,7 +30,7 @@ pub(crate) fn login_page(report: &mut Report) {
     let database = Database::shared(Engine::MariaDb, "one").expect("needed");
     let row = farm.add(HOST, &database);
     output(&mut farm.script("local/vmoodle/cli/publish.php", None));
-    output(&mut farm.script("local/vmoodle/cli/upgrade_all.php", None));
+    output(&mut farm.script("local/vmoodle/cli/upgrade.php", None));
 
     // The same site with a plain config.php: same database, same dataroot, code at another path.
     let fixed = Code::new(Kind::Moodle, &farm.folder().join("fixed"));

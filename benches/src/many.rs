@@ -32,6 +32,14 @@ impl Many {
     /// # Panics
     /// When a database, a row or a folder cannot be made.
     pub fn new(engine: Engine, name: &str, tables: &[&str], count: u32) -> Option<Self> {
+        Self::like(engine, name, tables, count, "SELECT 1", Path::new(""))
+    }
+
+    /// As [`Self::new`], after this SQL on what the tenants are copies of, and with this code base.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn like(engine: Engine, name: &str, tables: &[&str], count: u32, sql: &str, code: &Path) -> Option<Self> {
         let control = Database::durable(engine, &format!("{name}_control"))?;
         control.run(&schema::statements(&root::workspace().join("php/local/vmoodle/db/install.xml"), engine, "mdl_"));
         let original = Database::durable(engine, &format!("{name}_0"))?;
@@ -40,8 +48,10 @@ impl Many {
             None => tenant::fill(&original, "Tenant"),
         }
         original.run(&keep_only(engine, tables));
+        original.run(sql);
         let folder = Scratch::new(name);
-        let console = Console::new(control_site(&control, &folder.folder("control")));
+        let site = control_site(&control, &folder.folder("control"));
+        let console = Console::new(ControlSite { dirroot: code.display().to_string(), ..site });
         let farm = Self { control, console, count, name: name.to_owned(), folder };
         for number in 1..=count {
             original.run(&farm.copy(&original, number));

@@ -38,7 +38,9 @@ mod table_copy;
 mod transfer;
 mod trouble;
 mod undo;
+mod upgrade;
 mod users;
+mod waves;
 mod wwwroot;
 
 use std::path::PathBuf;

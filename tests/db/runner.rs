@@ -15,14 +15,14 @@ use crate::{Farm, farm, map, on_both_engines};
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// A farm whose tenants have no database, and what is noted of the work on them.
-struct Stage {
-    farm: Farm,
+pub(crate) struct Stage {
+    pub(crate) farm: Farm,
     log: PathBuf,
     gate: PathBuf,
 }
 
 impl Stage {
-    fn new(test: &str, engine: Engine, tenants: usize) -> Option<Self> {
+    pub(crate) fn new(test: &str, engine: Engine, tenants: usize) -> Option<Self> {
         let farm = farm(test, engine)?;
         for number in 0..tenants {
             farm.add(&host(number));
@@ -32,30 +32,30 @@ impl Stage {
     }
 
     #[allow(clippy::needless_pass_by_value, reason = "a call reads better with literals")]
-    fn submit(&self, operation: &str, script: Value, options: Value) -> i64 {
+    pub(crate) fn submit(&self, operation: &str, script: Value, options: Value) -> i64 {
         let parameters = json!({"script": script, "log": self.log, "gate": self.gate});
         self.farm.console.job_submit(operation, &map(parameters), &["all".into()], &map(options)).unwrap()
     }
 
-    fn run(&self, job: i64) -> Value {
+    pub(crate) fn run(&self, job: i64) -> Value {
         Value::Object(self.farm.console.job_run(job, &mut |_| {}).unwrap())
     }
 
     /// A runner of its own.
-    fn run_beside(&self, job: i64) -> JoinHandle<Value> {
+    pub(crate) fn run_beside(&self, job: i64) -> JoinHandle<Value> {
         let console = Console::new(self.farm.control.clone());
         thread::spawn(move || Value::Object(console.job_run(job, &mut |_| {}).unwrap()))
     }
 
-    fn open_gate(&self) {
+    pub(crate) fn open_gate(&self) {
         std::fs::write(&self.gate, "").unwrap();
     }
 
-    fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         std::fs::read_to_string(&self.log).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
-    fn begun(&self) -> usize {
+    pub(crate) fn begun(&self) -> usize {
         self.log().iter().filter(|line| line.starts_with("begin")).count()
     }
 
@@ -63,16 +63,16 @@ impl Stage {
         until(LIMIT, "work to begin", || self.begun() >= number);
     }
 
-    fn item(&self, job: i64, number: usize) -> Map<String, Value> {
+    pub(crate) fn item(&self, job: i64, number: usize) -> Map<String, Value> {
         map(self.farm.console.job(job).unwrap()["items"][number].clone())
     }
 
-    fn sql(&self, sql: &str) -> String {
+    pub(crate) fn sql(&self, sql: &str) -> String {
         self.farm.database.run(sql).trim().to_owned()
     }
 }
 
-fn host(number: usize) -> String {
+pub(crate) fn host(number: usize) -> String {
     format!("t{number:02}.example.org")
 }
 

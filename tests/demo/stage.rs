@@ -84,10 +84,10 @@ impl Stage {
         farm.call("alias_add", json!([host("alias", port), first])).unwrap();
         if kind == Kind::Moodle {
             tell(
-                "one component cache for all (cli/publish.php), the plugin's tables in every tenant (cli/upgrade_all.php)",
+                "one component cache for all (cli/publish.php), the plugin's tables in every tenant (cli/upgrade.php)",
             );
             output(&mut farm.script("local/vmoodle/cli/publish.php", None));
-            output(&mut farm.script("local/vmoodle/cli/upgrade_all.php", None));
+            output(&mut farm.script("local/vmoodle/cli/upgrade.php", None));
         }
 
         tell("starting php-fpm with four workers, and nginx");

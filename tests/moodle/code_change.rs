@@ -41,7 +41,7 @@ fn all_tenants_share_one_component_cache_and_outlive_a_change_of_the_code() {
             assert!(!answer.body.contains("errorbox"), "{host}{page}: {}", answer.title());
         }
     }
-    let mut upgrade = stage.farm.script("local/vmoodle/cli/upgrade_all.php", None);
+    let mut upgrade = stage.farm.script("local/vmoodle/cli/upgrade.php", None);
     output(&mut upgrade);
     for (host, _) in TENANTS {
         let mut cfg = stage.farm.script("admin/cli/cfg.php", Some(host));
@@ -76,7 +76,7 @@ fn a_plugin_that_arrives_is_installed_on_one_tenant_by_moodles_own_script() {
         stage.databases.iter().map(|database| database.run(installed).trim().to_owned()).collect();
     assert_eq!(counts, ["0", "0", "1"]);
     output(&mut stage.farm.script("local/vmoodle/cli/publish.php", None));
-    output(&mut stage.farm.script("local/vmoodle/cli/upgrade_all.php", None));
+    output(&mut stage.farm.script("local/vmoodle/cli/upgrade.php", None));
     for database in &stage.databases {
         assert_eq!(database.run(installed).trim(), "1", "{}", database.name);
     }

@@ -23,3 +23,5 @@ mod standalone;
 mod status;
 #[path = "super.rs"]
 mod super_administration;
+mod uninstall;
+mod waves;

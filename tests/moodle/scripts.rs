@@ -73,7 +73,7 @@ fn every_site_has_the_plugin_and_only_the_control_site_has_rows() {
         assert_eq!(database.run(version), expected, "{}", database.name);
         assert_eq!(database.run("SELECT COUNT(*) FROM mdl_local_vmoodle").trim(), "0", "{}", database.name);
     }
-    let again = json(stage.farm.script("local/vmoodle/cli/upgrade_all.php", None).args(["--plan", "--json"]));
+    let again = json(stage.farm.script("local/vmoodle/cli/upgrade.php", None).args(["--plan", "--json"]));
     let text = again.to_string();
     for (host, _) in TENANTS {
         assert!(text.contains(host), "{text}");
@@ -120,7 +120,7 @@ fn the_registry_is_kept_from_the_command_line() {
 #[test]
 fn the_plugins_scripts_refuse_to_run_as_a_tenant() {
     let Some(stage) = shared() else { return };
-    for script in ["publish.php", "tenants.php", "upgrade_all.php"] {
+    for script in ["publish.php", "tenants.php", "upgrade.php"] {
         let mut command = stage.farm.script(&format!("local/vmoodle/cli/{script}"), Some(TENANTS[0].0));
         let result = command.output().unwrap();
         assert_eq!(result.status.code(), Some(1), "{script}: {result:?}");

@@ -57,7 +57,7 @@ impl Stage {
             farm.add(host, database);
         }
         output(&mut farm.script("local/vmoodle/cli/publish.php", None));
-        output(&mut farm.script("local/vmoodle/cli/upgrade_all.php", None));
+        output(&mut farm.script("local/vmoodle/cli/upgrade.php", None));
         // A page that tells what boot made of $CFG: Moodle itself shows little of it.
         let probe = "<?php define('NO_MOODLE_COOKIES', true); require('config.php');
             header('Content-Type: application/json');

@@ -189,6 +189,8 @@ kinds! {
     FilesFailed = "files_failed", Tenant, Tenant, false;
     /// A script of Moodle, run as the tenant, has failed.
     ScriptFailed = "script_failed", Tenant, Tenant, false;
+    /// A site is not well after the work on it.
+    Unhealthy = "unhealthy", Tenant, Tenant, false;
     /// A statement is not run: it is not understood, or not allowed. Nothing was changed.
     SqlRefused = "sql_refused", Caller, Invalid, false;
     /// A tenant's server has refused a statement, or took too long for it.

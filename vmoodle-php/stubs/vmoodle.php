@@ -389,9 +389,11 @@ function plan(string $operation, array $parameters, array $targets): array {}
  * @param string $operation its name, as in {@see operations()}
  * @param array<string, mixed> $parameters its parameters by name
  * @param list<string> $targets words as {@see tenants()} takes them
- * @param array{concurrency?: int, on_error?: string|int, confirm?: bool, userid?: int, delay?: int, spread?: int} $options
- *     `on_error` is `continue` or after how many failures the job stops; a dangerous operation asks for `confirm`; the first
- *     item begins after `delay` minutes, the others spread over `spread` minutes after it
+ * @param array{concurrency?: int, on_error?: string|int, waves?: string|list<int|string>, confirm?: bool, userid?: int, delay?: int, spread?: int} $options
+ *     `on_error` is `continue` or after how many failures the job stops, or one of its waves with it; `waves` are sizes such as
+ *     `[1, '5%', 'rest']`, of which the next begins when all of the one before has ended: the first failure stops them where
+ *     `on_error` says nothing else; a dangerous operation asks for `confirm`; the first item begins after `delay` minutes, the
+ *     others spread over `spread` minutes after it
  * @return int the job's number
  * @throws InvalidException `bad_parameter`
  * @throws NotFoundException `operation_not_found`
@@ -459,8 +461,8 @@ function query(string $sql, array $parameters, array $targets, array $options = 
  * The `errorcode` of an item that failed is a reason as `getReason()` gives it, those of the registry included, or one that
  * only work on a tenant ends with: `state_refused`, `not_empty`, `server_unreachable`, `server_refused`, `program_missing`,
  * `tenant_unreachable`, `database_busy`, `transfer_failed`, `no_moodle`, `moodle_unfit`, `config_unreadable`, `files_failed`,
- * `script_failed`, `sql_refused`, `sql_failed`, `outcome_unknown`, `snapshot_unfit`, `nodes_invalid`, `job_cancelled`, `lease_lost`,
- * `category_not_found`, `course_not_found`.
+ * `script_failed`, `unhealthy`, `sql_refused`, `sql_failed`, `outcome_unknown`, `snapshot_unfit`, `nodes_invalid`,
+ * `job_cancelled`, `lease_lost`, `category_not_found`, `course_not_found`.
  *
  * @return array<string, mixed>
  * @throws NotFoundException `job_not_found`

@@ -172,5 +172,57 @@ fn not_plain(statement: &[token::Token]) -> Error {
         .hint("repair the file on the source, or leave its component out")
 }
 
+/// What a PHP file of plain assignments leaves in a property of one of these variables; the inner `None` where it sets none.
+///
+/// `None` where that cannot be told without running it: the file branches, includes another one, replaces the variable, or
+/// assigns what is no literal.
+pub fn property(bytes: &[u8], variables: &[&str], name: &str) -> Option<Option<Value>> {
+    use token::Kind::{Name, Sign, Variable};
+    const NOT_PLAIN: [&str; 16] = [
+        "if",
+        "else",
+        "switch",
+        "match",
+        "for",
+        "foreach",
+        "while",
+        "do",
+        "function",
+        "include",
+        "include_once",
+        "require",
+        "require_once",
+        "return",
+        "goto",
+        "eval",
+    ];
+    let tokens = token::tokens(std::str::from_utf8(bytes).ok()?).ok()?;
+    if tokens.iter().any(|token| matches!(&token.kind, Name(word) if NOT_PLAIN.contains(&word.to_lowercase().as_str())))
+    {
+        return None;
+    }
+    let mut reader = value::Reader { tokens: &tokens, at: 0 };
+    let mut left = None;
+    while let Some(kind) = reader.next() {
+        match kind {
+            Sign("$" | "?") => return None,
+            Variable(variable) if variables.contains(&variable.as_str()) => {
+                if reader.property()? != name {
+                    continue;
+                }
+                if !reader.sign("=") {
+                    return None;
+                }
+                left = Some(reader.expression(&value::Scope { settings: &[], folder: "" }, 0)?.into_json());
+                if !reader.sign(";") {
+                    return None;
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(left)
+}
+
 #[cfg(test)]
 mod tests;

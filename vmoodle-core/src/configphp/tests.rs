@@ -245,3 +245,23 @@ fn a_language_pack_is_read_only_where_it_holds_nothing_but_texts() {
         assert_eq!(read(bad).unwrap_err().kind(), Kind::ConfigUnreadable, "{bad}");
     }
 }
+
+#[test]
+fn a_property_is_told_only_where_the_file_is_plain() {
+    let told = |text: &str| property(text.as_bytes(), &["plugin", "module"], "version");
+    let head = "<?php\ndefined('MOODLE_INTERNAL') || die();\n";
+    assert_eq!(told(&format!("{head}$plugin->version = 2024100700; // 2")), Some(Some(json!(2_024_100_700))));
+    assert_eq!(told(&format!("{head}$module->version  = 2024100700.01;")), Some(Some(json!(2_024_100_700.01))));
+    assert_eq!(told(&format!("{head}$plugin->version = 1; $plugin->version = '2';")), Some(Some(json!("2"))));
+    assert_eq!(told(&format!("{head}$plugin->component = 'mod_a';")), Some(None));
+    for text in [
+        "if (true) { $plugin->version = 1; }",
+        "$plugin = new stdClass(); $plugin->version = 1;",
+        "$plugin->version = time();",
+        "require(__DIR__ . '/x.php');",
+        "$plugin->$x = 1;",
+        "$plugin->version = $a ? 1 : 2;",
+    ] {
+        assert_eq!(told(&format!("{head}{text}")), None, "{text}");
+    }
+}

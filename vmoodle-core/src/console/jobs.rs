@@ -26,7 +26,9 @@ impl Console {
     }
 
     /// Writes a job and one item for each tenant meant; gives its number. Options: `concurrency`, `on_error`
-    /// (`continue`, or how many failures stop it), `confirm`, `userid` (who asked).
+    /// (`continue`, or how many failures stop it), `waves` (sizes such as `[1, "5%", "rest"]`: the next one begins when all
+    /// of the one before has ended, and with fewer failures than stop it, which is one unless `on_error` says otherwise),
+    /// `confirm`, `userid` (who asked).
     pub fn job_submit(
         &self,
         operation: &str,

@@ -28,6 +28,8 @@ pub(super) struct Claimer<'a> {
     pub(super) idempotent: bool,
     /// Whether it must have a tenant for itself, so that it waits for the end of the tenant's cron.
     pub(super) alone: bool,
+    /// The last item whose turn it is.
+    pub(super) until: i64,
 }
 
 /// Items that this runner asked for: those that it holds, and the numbers of those that must wait.
@@ -55,8 +57,9 @@ impl Claimer<'_> {
         let time = now();
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let queued = "SELECT * FROM {local_vmoodle_item} WHERE jobid = ? AND status = 'queued' AND notbefore <= ? \
-                      ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED";
-        let mut items = db.fetch(queued, &[self.job.into(), time.into(), most.into()]).await?;
+                      AND id <= ? ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED";
+        let params = [self.job.into(), time.into(), self.until.into(), most.into()];
+        let mut items = db.fetch(queued, &params).await?;
         let left = most - i64::try_from(items.len()).unwrap_or(most);
         if left > 0 {
             let expired = "SELECT * FROM {local_vmoodle_item} WHERE jobid = ? AND status = 'running' AND leaseuntil < ? \

@@ -17,6 +17,7 @@ use super::journal;
 use super::pool::Pool;
 use super::scribe::Scribe;
 use super::state::DONE;
+use super::waves;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::moodle::caches::Caches;
@@ -64,6 +65,8 @@ pub(super) struct Run {
     pub(super) owner: String,
     pub(super) concurrency: usize,
     pub(super) stop_after: Option<u64>,
+    /// The last item of each wave; none where the job has no waves.
+    pub(super) waves: Vec<i64>,
     pub(super) takes: Duration,
 }
 
@@ -77,8 +80,10 @@ pub(super) struct Shared {
     pub(super) memo: Rc<Memo>,
     /// New passwords by address that are kept nowhere.
     pub(super) told: RefCell<Map<String, Value>>,
-    /// How many items have failed for good.
+    /// How many items have failed for good; of a job in waves, those of the one that is worked on.
     pub(super) failed: Cell<u64>,
+    /// The last item of the wave that is worked on.
+    until: Cell<i64>,
     /// Why nothing more can be done: the journal cannot be written.
     pub(super) broken: RefCell<Option<Error>>,
     began: Instant,
@@ -98,6 +103,24 @@ impl Shared {
 
     fn has_failed_enough(&self) -> bool {
         self.run.stop_after.is_some_and(|most| self.failed.get() >= most)
+    }
+
+    /// Looks which wave's turn it is; the failures that other runners had in it count too.
+    async fn look_at_waves(&self, db: &mut Db) -> Result<()> {
+        let Run { job, waves: bounds, .. } = &self.run;
+        if bounds.is_empty() {
+            return Ok(());
+        }
+        if let Some(front) = waves::front(db, *job, bounds).await? {
+            // What has failed here may not be written down yet.
+            let own = if self.until.replace(front.until) == front.until { self.failed.get() } else { 0 };
+            self.failed.set(own.max(front.failed));
+            // A runner that died may not have said that a wave before this one had too many.
+            if self.run.stop_after.is_some_and(|most| front.before >= most) {
+                self.failed.set(front.before);
+            }
+        }
+        Ok(())
     }
 
     /// An item's work is over, after so many seconds of it; its outcome may still be on its way.
@@ -128,7 +151,6 @@ pub(super) async fn run(
     let gates = Gates::open(&mut db, run.concurrency).await?;
     let scribe = Rc::new(Scribe::new(pool.clone(), run.job, run.owner.clone()));
     let shared = Rc::new(Shared {
-        run,
         pool: pool.clone(),
         gates,
         scribe: scribe.clone(),
@@ -136,11 +158,13 @@ pub(super) async fn run(
         memo: Rc::default(),
         told: RefCell::default(),
         failed: Cell::new(0),
+        until: Cell::new(if run.waves.is_empty() { i64::MAX } else { 0 }),
         broken: RefCell::default(),
         began: Instant::now(),
         held: Cell::new(0),
         fewer: Notify::new(),
         pace: Cell::new(AHEAD.as_secs_f64()),
+        run,
     });
     let local = LocalSet::new();
     let heart = local.spawn_local(beat(shared.clone()));
@@ -230,7 +254,6 @@ async fn all(items: &mut JoinSet<()>) {
 async fn take_all(shared: &Rc<Shared>, items: &mut JoinSet<()>) -> Result<()> {
     let Run { job, owner, operation, .. } = &shared.run;
     let (idempotent, alone) = (operation.meta().idempotent, operation.works_alone());
-    let door = Claimer { job: *job, owner, idempotent, alone };
     while shared.may_begin() {
         while items.try_join_next().is_some() {}
         let window = shared.window();
@@ -248,7 +271,16 @@ async fn take_all(shared: &Rc<Shared>, items: &mut JoinSet<()>) -> Result<()> {
             taken => taken?,
         };
         let at_work = if items.is_empty() { AtWork::OnNothing } else { AtWork::OnSome };
-        let claimed = door.claim(&mut db, room, at_work).await;
+        let looked = shared.look_at_waves(&mut db).await;
+        if looked.is_ok() && shared.has_failed_enough() {
+            shared.pool.back(db, &looked);
+            return Ok(());
+        }
+        let door = Claimer { job: *job, owner, idempotent, alone, until: shared.until.get() };
+        let claimed = match looked {
+            Ok(()) => door.claim(&mut db, room, at_work).await,
+            Err(error) => Err(error),
+        };
         let next = match &claimed {
             Ok(claimed) if claimed.is_empty() && items.is_empty() => door.next(&mut db).await,
             _ => Ok(Some(0)),

@@ -58,8 +58,15 @@ enum Done {
     Nothing,
     /// It is left to another run.
     Untried,
-    /// It failed, with what is to be kept and what it has printed.
-    Failed(Error, Kept, Option<String>),
+    /// It failed, with what is to be kept.
+    Failed(Error, Left),
+}
+
+/// What a failed item leaves in the journal.
+#[derive(Default)]
+struct Left {
+    kept: Kept,
+    output: Option<String>,
 }
 
 #[derive(Default)]
@@ -81,12 +88,12 @@ fn outcome(done: Result<Done>, attempts: i64) -> Outcome {
         facts: Vec::new(),
         output: None,
     };
-    let (error, kept, output) = match done {
+    let (error, Left { kept, output }) = match done {
         Ok(Done::Made(Made { kept, facts, output, .. })) => return Outcome { kept, facts, output, ..plain(DONE) },
         Ok(Done::Nothing) => return plain(SKIPPED),
         Ok(Done::Untried) => return Outcome { untried: true, ..plain(QUEUED) },
-        Ok(Done::Failed(error, kept, output)) => (error, kept, output),
-        Err(error) => (error, Kept::default(), None),
+        Ok(Done::Failed(error, left)) => (error, left),
+        Err(error) => (error, Left::default()),
     };
     let status = ends(&error, attempts);
     let notbefore = if status == QUEUED { now() + (1 << attempts) } else { 0 };
@@ -117,7 +124,7 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
             let server = bench.tenant.clone();
             (bench, server)
         }
-        Err(error) => return failed(shared, attempts, error, Kept::default()),
+        Err(error) => return failed(shared, attempts, error, Left::default()),
     };
     let entry = |what| Entry { item: bench_id(&item), tenant: item.int("tenantid").unwrap_or(0), what };
 
@@ -135,8 +142,8 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
         *worked += began.elapsed();
         let (bench, changes) = match planned {
             Ok((bench, Ok(changes))) => (bench, changes),
-            Ok((bench, Err(error))) => return failed(shared, attempts, error, bench.steps.kept()),
-            Err(error) => return failed(shared, attempts, error, Kept::default()),
+            Ok((mut bench, Err(error))) => return failed(shared, attempts, error, bench.left()),
+            Err(error) => return failed(shared, attempts, error, Left::default()),
         };
         drop(pass);
         if changes.is_empty() && !shared.run.operation.meta().reads_only && !shared.run.undo {
@@ -146,7 +153,7 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
         (bench, changes, image.map_err(|e| Error::new(Kind::Internal, "an image is no JSON").because(e))?)
     };
     if let Err(error) = shared.scribe.write(entry(What::Begin(image))).await {
-        return failed(shared, attempts, error, Kept::default());
+        return failed(shared, attempts, error, Left::default());
     }
 
     let _pass = shared.gates.pass(Some(&server)).await?;
@@ -162,34 +169,23 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
             if let Some(password) = bench.steps.take_told() {
                 shared.told.borrow_mut().insert(server.address.to_string(), json!(password.reveal()));
             }
-            let (kept, facts) = (bench.steps.kept(), bench.steps.take_facts());
-            let output = printed(&mut bench);
+            let (Left { kept, output }, facts) = (bench.left(), bench.steps.take_facts());
             Ok(Done::Made(Made { tenant: Some(server), stale, kept, facts, output }))
         }
-        Ok((mut bench, Err(error))) => {
-            let output = printed(&mut bench);
-            match failed(shared, attempts, error, bench.steps.kept())? {
-                Done::Failed(error, kept, _) => Ok(Done::Failed(error, kept, output)),
-                other => Ok(other),
-            }
-        }
-        Err(error) => failed(shared, attempts, error, Kept::default()),
+        Ok((mut bench, Err(error))) => failed(shared, attempts, error, bench.left()),
+        Err(error) => failed(shared, attempts, error, Left::default()),
     }
 }
 
-fn printed(bench: &mut Bench) -> Option<String> {
-    bench.steps.take_printed().map(|output| output.to_string())
-}
-
 /// Counts a failure while the item still holds its place, so that no other is begun meanwhile.
-fn failed(shared: &Shared, attempts: i64, error: Error, kept: Kept) -> Result<Done> {
+fn failed(shared: &Shared, attempts: i64, error: Error, left: Left) -> Result<Done> {
     if error.kind() == Kind::LeaseLost {
         return Err(error);
     }
     if matches!(ends(&error, attempts), FAILED | UNKNOWN) {
         shared.failed.set(shared.failed.get() + 1);
     }
-    Ok(Done::Failed(error, kept, None))
+    Ok(Done::Failed(error, left))
 }
 
 fn bench_id(item: &Row) -> i64 {
@@ -241,6 +237,12 @@ impl Bench {
         })
     }
 
+    /// What of it goes into the journal, however it ended.
+    fn left(&mut self) -> Left {
+        let output = self.steps.take_printed().map(|output| output.to_string());
+        Left { kept: self.steps.kept(), output }
+    }
+
     /// What `db` and this bench are for an operation.
     fn work<'a>(&'a mut self, shared: &'a Shared, db: &'a mut Db) -> Work<'a> {
         Work {
@@ -268,7 +270,7 @@ impl Bench {
         Ok((self, planned))
     }
 
-    /// Makes the changes, or puts them back, and drops what that leaves stale; gives it.
+    /// Makes the changes, or puts them back, and drops what that leaves stale; gives it. What is made must pass the gate.
     async fn apply(mut self, shared: &Shared, changes: &[Change]) -> Result<(Self, Result<Vec<Stale>>)> {
         let mut db = shared.pool.take().await?;
         let operation = shared.run.operation;
@@ -290,7 +292,13 @@ impl Bench {
             }
             stale
         });
-        Ok((self, dropped))
+        if shared.run.undo || dropped.is_err() {
+            return Ok((self, dropped));
+        }
+        let mut db = shared.pool.take().await?;
+        let passed = operation.gate(&mut self.work(shared, &mut db)).await;
+        shared.pool.back(db, &passed);
+        Ok((self, passed.and(dropped)))
     }
 }
 

@@ -1,4 +1,7 @@
 //! Jobs: one operation over chosen tenants, written down before it begins.
+//!
+//! A job may reach its tenants in waves. An item is done when its changes are made, its caches are dropped, and the operation's
+//! gate finds the tenant well; a wave begins when every item of the one before has ended, with fewer failures than stop the job.
 
 mod batch;
 mod births;
@@ -15,6 +18,7 @@ mod spread;
 mod state;
 mod statement;
 mod survey;
+mod waves;
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -192,6 +196,7 @@ pub(crate) async fn run(
         ),
         concurrency: concurrency(&options)?,
         stop_after: stop_after(&options)?,
+        waves: waves_of(&options, &journal::items(db, id).await?)?,
         takes: takes(&options),
     };
     if operation.meta().makes && job.text("mode") == Some("run") {
@@ -220,8 +225,23 @@ pub(crate) async fn read(db: &mut Db, id: i64) -> Result<Map<String, Value>> {
     job.insert("counts".into(), Value::Object(journal::counts(db, id).await?));
     let items = journal::items(db, id).await?;
     job.insert("untold".into(), json!(passwords::untold(&items)));
-    job.insert("items".into(), items.iter().map(|item| Value::Object(shown(item))).collect());
+    let options = job.get("options").and_then(Value::as_object).cloned().unwrap_or_default();
+    let bounds = waves_of(&options, &items).unwrap_or_default();
+    let items = items.iter().map(|item| {
+        let mut told = shown(item);
+        if let Some(wave) = bounds.iter().position(|bound| item.int("id").unwrap_or(0) <= *bound) {
+            told.insert("wave".into(), json!(wave + 1));
+        }
+        Value::Object(told)
+    });
+    job.insert("items".into(), items.collect());
     Ok(job)
+}
+
+/// The last item of each wave; none where the job has no waves.
+fn waves_of(options: &Map<String, Value>, items: &[Row]) -> Result<Vec<i64>> {
+    let items: Vec<i64> = items.iter().filter_map(|item| item.int("id")).collect();
+    Ok(waves::bounds(&waves::sizes(options)?, &items))
 }
 
 /// The jobs, the newest first, with their counts.
@@ -262,7 +282,7 @@ async fn create(db: &mut Db, new: &journal::NewJob<'_>, items: &[journal::NewIte
 }
 
 fn check_options(options: &Map<String, Value>) -> Result<()> {
-    const KNOWN: [&str; 6] = ["concurrency", "on_error", "confirm", "userid", "delay", "spread"];
+    const KNOWN: [&str; 7] = ["concurrency", "on_error", "waves", "confirm", "userid", "delay", "spread"];
     let known = |name: &str| KNOWN.contains(&name) || (cfg!(feature = "testing") && name == TAKES_OPTION);
     if let Some(name) = options.keys().find(|name| !known(name)) {
         return Err(Error::new(Kind::BadParameter, format!("a job has no option `{}`", crate::host::escape(name)))
@@ -271,6 +291,7 @@ fn check_options(options: &Map<String, Value>) -> Result<()> {
     concurrency(options)?;
     stop_after(options)?;
     spread::over_time(&mut [], options)?;
+    waves::sizes(options)?;
     userid(options).map(drop)
 }
 
@@ -314,9 +335,11 @@ fn concurrency(options: &Map<String, Value>) -> Result<usize> {
     }
 }
 
+/// After how many failures a job stops, or one of its waves with it.
 fn stop_after(options: &Map<String, Value>) -> Result<Option<u64>> {
     match options.get("on_error") {
-        None => Ok(None),
+        // Who asks for waves wants the first failure to hold back the others.
+        None => Ok((!waves::sizes(options)?.is_empty()).then_some(1)),
         Some(Value::String(word)) if word == "continue" => Ok(None),
         Some(Value::Number(most)) if most.as_u64().is_some_and(|most| most > 0) => Ok(most.as_u64()),
         Some(_) => {

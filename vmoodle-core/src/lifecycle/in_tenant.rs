@@ -36,11 +36,11 @@ pub(crate) async fn ask(
 ) -> Result<Map<String, Value>> {
     let input = given.to_string();
     let task = Task { script: SCRIPT, arguments: &[command], input: input.as_bytes(), limit };
-    let end = process::run(control, tenant, &task).await?;
+    let end = process::run(control, Some(tenant), &task).await?;
     match answer(&end) {
-        Some(Answer::Done(answer)) => end.done(&task, tenant).map(|()| answer),
+        Some(Answer::Done(answer)) => end.done().map(|()| answer),
         Some(Answer::Refused(error)) => Err(error.of_tenant(tenant.address.to_string())),
-        None => end.done(&task, tenant).and_then(|()| {
+        None => end.done().and_then(|()| {
             let message = format!("`{SCRIPT}` gave no answer");
             Err(Error::new(Kind::ScriptFailed, message).of_tenant(tenant.address.to_string()))
         }),

@@ -4,6 +4,7 @@
 //! operation -> wish (rows of tenants to be made) -> build (database, files, identity)
 //! operation -> adopt (rows of sites that are there)
 //! operation -> trash, snapshots, rename, standalone -> stale (what caches and sessions hold of other tables)
+//! operation -> once, upgrade (what only Moodle's own scripts can do) -> process
 //!                 -> server (who may make databases) -> db, files, snapshot, moodle
 //! script, in_tenant (what only Moodle's own PHP can do) -> process
 //! ```
@@ -12,6 +13,7 @@ pub(crate) mod adopt;
 pub(crate) mod build;
 pub(crate) mod import;
 pub(crate) mod in_tenant;
+pub(crate) mod once;
 pub(crate) mod process;
 pub(crate) mod rename;
 pub(crate) mod script;
@@ -21,6 +23,7 @@ pub(crate) mod stale;
 pub(crate) mod standalone;
 pub(crate) mod trash;
 pub(crate) mod trial;
+pub(crate) mod upgrade;
 pub(crate) mod wish;
 
 use crate::control::ControlSite;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -43,6 +44,9 @@ pub(crate) struct Task<'a> {
 /// How it ended.
 #[derive(Debug)]
 pub(crate) struct End {
+    script: String,
+    wwwroot: String,
+    limit: Duration,
     status: ExitStatus,
     is_late: bool,
     seconds: f64,
@@ -71,21 +75,32 @@ pub(crate) fn ending_with_us(program: &str, signal: &str) -> Command {
     }
 }
 
-/// Runs a script of the code base as a tenant, to its end or its limit. Fails with `script_failed` where it cannot be
+/// Runs a script of the code base as a tenant, or on the control site, to its end or its limit. Fails with `script_failed` where it cannot be
 /// started; how it ended is a result.
-pub(crate) async fn run(control: &ControlSite, tenant: &Tenant, task: &Task<'_>) -> Result<End> {
-    let wwwroot = tenant.address.to_string();
+pub(crate) async fn run(control: &ControlSite, tenant: Option<&Tenant>, task: &Task<'_>) -> Result<End> {
+    let wwwroot = tenant.map_or(&control.address, |tenant| &tenant.address).to_string();
     let failed =
         |what: String, error: std::io::Error| Error::new(Kind::ScriptFailed, what).of_tenant(&wwwroot).because(error);
     let mut command = ending_with_us(&control.php, "KILL");
     for (name, value) in control.settings.php.entries() {
         command.arg("-d").arg(format!("{name}={value}"));
     }
+    command.env_remove("VMOODLE_HOST");
+    if tenant.is_some() {
+        command.env("VMOODLE_HOST", &wwwroot);
+    }
+    // Files that root leaves in a dataroot could not be written by the farm's OS user afterwards.
+    let dataroot = tenant.map_or(&control.dataroot, |tenant| &tenant.dataroot);
+    if rustix::process::getuid().is_root()
+        && let Ok(owner) = std::fs::metadata(dataroot)
+        && owner.uid() != 0
+    {
+        command.uid(owner.uid()).gid(owner.gid());
+    }
     let mut child = command
         .arg(task.script)
         .args(task.arguments)
         .current_dir(&control.dirroot)
-        .env("VMOODLE_HOST", &wwwroot)
         .env_remove(NOT_HANDED_ON)
         .stdin(if task.input.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
@@ -103,7 +118,8 @@ pub(crate) async fn run(control: &ControlSite, tenant: &Tenant, task: &Task<'_>)
     let (status, is_late) =
         wait(child, talking, task.limit).await.map_err(|error| failed(format!("`{}` was lost", task.script), error))?;
     let seconds = began.elapsed().as_secs_f64();
-    Ok(End { status, is_late, seconds, said: text(said), complained: text(complained) })
+    let (script, limit) = (task.script.to_owned(), task.limit);
+    Ok(End { script, wwwroot, limit, status, is_late, seconds, said: text(said), complained: text(complained) })
 }
 
 /// Waits for the end, no longer than `limit`; then the whole group is asked to end, and killed.
@@ -175,7 +191,7 @@ impl End {
     /// All of it, for the journal.
     pub(crate) fn told(&self) -> Map<String, Value> {
         let told = json!({
-            "exit": self.status.code(), "signal": self.status.signal(), "late": self.is_late,
+            "script": self.script, "exit": self.status.code(), "signal": self.status.signal(), "late": self.is_late,
             "seconds": (self.seconds * 1000.0).round() / 1000.0,
             "stdout": self.said.text, "stderr": self.complained.text,
             "cut": self.said.is_cut || self.complained.is_cut,
@@ -183,17 +199,30 @@ impl End {
         told.as_object().cloned().unwrap_or_default()
     }
 
+    /// What it printed, then what it complained of: the last of both.
+    pub(crate) fn words(&self) -> String {
+        format!("{}{}", self.said.text, self.complained.text)
+    }
+
+    /// Its exit code, where it ended by itself.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code().filter(|_| !self.is_late)
+    }
+
     /// Fails with `script_failed` and its last words unless it ended by itself, with exit code 0.
-    pub(crate) fn done(&self, task: &Task<'_>, tenant: &Tenant) -> Result<()> {
-        let failed = |what: String| {
-            let words = format!("{}{}", self.said.text, self.complained.text);
-            let last: String = words.chars().skip(words.chars().count().saturating_sub(LAST_WORDS)).collect();
-            let message = format!("`{}` {what}: {}", task.script, last.trim());
-            Err(Error::new(Kind::ScriptFailed, message).of_tenant(tenant.address.to_string()))
+    pub(crate) fn done(&self) -> Result<()> {
+        if self.code() == Some(0) { Ok(()) } else { Err(self.failed()) }
+    }
+
+    /// The error that it is, with its last words.
+    pub(crate) fn failed(&self) -> Error {
+        let words = self.words();
+        let last: String = words.chars().skip(words.chars().count().saturating_sub(LAST_WORDS)).collect();
+        let how = if self.is_late {
+            format!("did not end within {} seconds and was killed", self.limit.as_secs())
+        } else {
+            format!("ended with {}", self.status)
         };
-        if self.is_late {
-            return failed(format!("did not end within {} seconds and was killed", task.limit.as_secs()));
-        }
-        if self.status.success() { Ok(()) } else { failed(format!("ended with {}", self.status)) }
+        Error::new(Kind::ScriptFailed, format!("`{}` {how}: {}", self.script, last.trim())).of_tenant(&self.wwwroot)
     }
 }

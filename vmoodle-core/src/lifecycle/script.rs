@@ -34,7 +34,7 @@ pub(crate) async fn run(
     limit: Duration,
 ) -> Result<()> {
     let task = Task { script, arguments, input: b"", limit };
-    process::run(control, tenant, &task).await?.done(&task, tenant)
+    process::run(control, Some(tenant), &task).await?.done()
 }
 
 /// Looks at a script's name: a PHP file below the code base, said without detours.

@@ -4,7 +4,7 @@
 //! table ── one line for each type        plugin ── a plugin's full name
 //! states ── what a site says, in one query        decide, filters ── what would change (pure)
 //! cell ── one value that holds a state        write ── compare-and-swap, traces, what else Moodle does
-//! present ── the plugins of a code base        matrix ── many sites side by side
+//! present, versions ── the plugins of a code base        matrix ── many sites side by side
 //! ```
 //!
 //! Read in Moodle 4.5: `enable_plugin` and `get_enabled_plugins` of `lib/classes/plugininfo/*.php` and of the plugininfo
@@ -22,6 +22,7 @@ pub mod plugin;
 pub mod present;
 pub mod states;
 pub mod table;
+pub mod versions;
 pub mod write;
 
 pub use cell::{Cell, Difference};

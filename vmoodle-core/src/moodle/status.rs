@@ -92,8 +92,8 @@ pub struct Wanted {
     pub code: Code,
     /// The hash of all its versions (lib/classes/component.php, `get_all_versions_hash`); `None` where nobody knows it.
     ///
-    /// It is that of PHP values as every plugin's `version.php` makes them, so only PHP can tell it safely: it is taken
-    /// from the control site, which Moodle has upgraded to this code.
+    /// Moodle itself has told it: it stands in the control site, which was upgraded to this code, or PHP was asked. One that
+    /// was only found without PHP waits for that word (`lifecycle/upgrade.rs`).
     pub hash: Option<String>,
 }
 
@@ -109,9 +109,12 @@ impl Wanted {
 
 /// Whether an upgrade is pending (lib/moodlelib.php, `moodle_needs_upgrading`); `None` where only PHP could tell.
 pub fn is_pending(status: &Status, wanted: &Wanted) -> Option<bool> {
-    let site = &status.moodle;
+    if status.outageless { Some(false) } else { is_behind(&status.moodle, wanted) }
+}
+
+/// Whether a site is not as the code is; `None` where only PHP could tell.
+pub fn is_behind(site: &SiteVersion, wanted: &Wanted) -> Option<bool> {
     match (&site.allversionshash, &wanted.hash) {
-        _ if status.outageless => Some(false),
         (None, _) => Some(true),
         _ if site.version != wanted.code.version => Some(true),
         (Some(own), Some(hash)) => Some(own != hash),

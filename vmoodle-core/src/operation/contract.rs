@@ -136,6 +136,11 @@ pub trait Operation: Sync {
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>>;
     /// Makes the changes, which stand in the journal already.
     fn apply<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()>;
+    /// Looks whether the tenant is well after its changes were made; fails with `unhealthy` where it is not, and the item with
+    /// it. What must be known from before, `apply` remembers.
+    fn gate<'a>(&'a self, _work: &'a mut Work<'_>) -> Doing<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
     /// Puts the changes back where the values are still those of `after`.
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()>;
 }

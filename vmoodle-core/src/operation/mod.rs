@@ -46,7 +46,9 @@ mod snapshot_tenant;
 mod source;
 mod sync_language_customisation;
 mod tenant_status;
+mod uninstall_plugin;
 mod unset_config;
+mod upgrade;
 
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
@@ -94,7 +96,9 @@ pub static OPERATIONS: &[&dyn Operation] = &[
     &snapshot_tenant::SnapshotTenant,
     &sync_language_customisation::SyncLanguageCustomisation,
     &tenant_status::TenantStatus,
+    &uninstall_plugin::UninstallPlugin,
     &unset_config::UnsetConfig,
+    &upgrade::Upgrade,
 ];
 
 /// What only tests can ask for; nothing lists it.

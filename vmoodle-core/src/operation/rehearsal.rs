@@ -21,7 +21,7 @@ static PARAMETERS: [Param; 3] = [
     Param { name: "script", kind: Type::Json, required: false, default: None },
     // A file that gets a line for each beginning and each end.
     Param { name: "log", kind: Type::Text, required: true, default: None },
-    // A file that `wait` waits for.
+    // A file that `wait` waits for, and that makes `sick` well.
     Param { name: "gate", kind: Type::Text, required: false, default: None },
 ];
 
@@ -54,6 +54,14 @@ impl Operation for Rehearsal {
 
     fn apply<'a>(&'a self, work: &'a mut Work<'_>, _: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(rehearse(work))
+    }
+
+    fn gate<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, ()> {
+        Box::pin(async move {
+            let host = work.tenant.address.host().to_string();
+            let sick = words(work).contains(&"sick".to_owned()) && !Path::new(text(work, "gate")).exists();
+            if sick { Err(Error::new(Kind::Unhealthy, format!("{host} is sick as told"))) } else { Ok(()) }
+        })
     }
 
     fn undo<'a>(&'a self, _: &'a mut Work<'_>, _: &'a [Change]) -> Doing<'a, ()> {

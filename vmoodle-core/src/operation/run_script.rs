@@ -142,14 +142,14 @@ async fn apply(work: &mut Work<'_>) -> Result<()> {
     }
     let arguments: Vec<&str> = given.arguments.iter().map(String::as_str).collect();
     let task = Task { script: &given.script, arguments: &arguments, input: input.as_bytes(), limit: given.limit };
-    let ran = process::run(work.control, work.tenant, &task).await;
+    let ran = process::run(work.control, Some(work.tenant), &task).await;
     steps::boundary();
     if !given.is_idempotent {
         by_script::has_ended(work)?;
     }
     let end = ran?;
     by_script::memory(work)?.print(Value::Object(end.told()));
-    end.done(&task, work.tenant)
+    end.done()
 }
 
 #[cfg(test)]

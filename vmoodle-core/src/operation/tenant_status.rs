@@ -1,7 +1,7 @@
 //! Collects the facts of a tenant: those of a list in one statement, sizes where they are asked for.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::contract::{Change, Meta, Operation, Work};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
-use crate::lifecycle::server;
-use crate::moodle::status::{self, FileFacts, Status, Wanted};
+use crate::lifecycle::{server, upgrade};
+use crate::moodle::status::{self, FileFacts, Status};
 use crate::parameter::{Param, Type};
 use crate::registry::farm::now;
 use crate::steps::{Doing, Fact, Memo, blocking};
@@ -83,8 +83,8 @@ async fn read(work: &mut Work<'_>, memo: &Memo) -> Result<Vec<Fact>> {
 
 async fn read_site(work: &mut Work<'_>, memo: &Memo, site: &mut Db) -> Result<Vec<Fact>> {
     let status = status::read(site, now()).await?;
-    let dirroot = Path::new(&work.control.dirroot);
-    let wanted = memo.once("wanted", async || Ok(Wanted::read(work.db, dirroot).await.ok())).await?;
+    let (db, control) = (&mut *work.db, work.control);
+    let wanted = memo.once("wanted", async || Ok(upgrade::wanted(db, control).await.ok())).await?;
     let pending = wanted.as_ref().as_ref().and_then(|wanted| status::is_pending(&status, wanted));
     let mut facts = named(&status, pending);
     if work.parameters.get("sizes").and_then(Value::as_bool).unwrap_or(false) {

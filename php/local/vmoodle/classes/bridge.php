@@ -351,7 +351,7 @@ final class bridge {
      * @param string $operation its name
      * @param array $parameters its parameters by name, as text or typed
      * @param string[] $targets selectors
-     * @param array $options concurrency, on_error, confirm, delay and spread (minutes)
+     * @param array $options concurrency, on_error, waves, confirm, delay and spread (minutes)
      * @return int the job's number
      */
     public static function job_submit(string $operation, array $parameters, array $targets, array $options = []): int {

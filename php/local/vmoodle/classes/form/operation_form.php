@@ -57,6 +57,9 @@ class operation_form extends \moodleform {
             'continue' => get_string('onerrorcontinue', 'local_vmoodle'),
             '1' => get_string('onerrorfirst', 'local_vmoodle'),
         ]);
+        $form->addElement('text', 'waves', get_string('waves', 'local_vmoodle'), ['size' => 20]);
+        $form->setType('waves', PARAM_RAW_TRIMMED);
+        $form->addHelpButton('waves', 'waves', 'local_vmoodle');
         $buttons = [$form->createElement('submit', 'plan', get_string('showplan', 'local_vmoodle'))];
         if ($this->_customdata['planned'] !== '') {
             if ($operation['dangerous']) {

@@ -46,6 +46,7 @@ final class cli {
         'aliases' => ['flag', false],
         'all-or-nothing' => ['flag', false],
         'allow' => ['text', ''],
+        'allow-unstable' => ['flag', false],
         'cancel' => ['text', null],
         'check' => ['text', null],
         'compare' => ['flag', false],
@@ -69,6 +70,7 @@ final class cli {
         'folder' => ['text', null],
         'follow' => ['flag', false],
         'grace' => ['whole', null],
+        'hash' => ['flag', false],
         'help' => ['flag', false],
         'idempotent' => ['flag', false],
         'import' => ['text', null],
@@ -78,6 +80,7 @@ final class cli {
         'limit' => ['whole', null],
         'list' => ['flag', false],
         'name' => ['text', null],
+        'no-checks' => ['flag', false],
         'no-components' => ['flag', false],
         'nodes' => ['text', null],
         'offset' => ['whole', null],
@@ -109,12 +112,14 @@ final class cli {
         'sizes' => ['flag', false],
         'skip-control' => ['flag', false],
         'snapshot' => ['text', null],
+        'snapshot-first' => ['flag', false],
         'source' => ['text', null],
         'spare' => ['flag', false],
         'spread' => ['whole', null],
         'sql' => ['text', null],
         'state' => ['text', null],
         'statement-limit' => ['whole', 30],
+        'status' => ['flag', false],
         'stdin' => ['flag', false],
         'submit-only' => ['flag', false],
         'targets' => ['list', []],
@@ -127,6 +132,7 @@ final class cli {
         'update' => ['text', null],
         'values' => ['text', '{}'],
         'verify' => ['text', null],
+        'waves' => ['text', null],
         'what' => ['text', null],
         'with-control' => ['flag', false],
         'write' => ['flag', false],
@@ -159,7 +165,7 @@ final class cli {
         'roles' => ['compare', 'targets', 'role', 'component', 'differences', 'csv', 'concurrency', 'sheets', 'save', 'tenant',
             'import', 'export', 'remove-sheet', 'json', 'help'],
         'run' => ['operations', 'operation', 'set', 'set-stdin', 'targets', 'plan', 'yes', 'concurrency', 'on-error', 'delay',
-            'spread', 'submit-only', 'json', 'help'],
+            'spread', 'submit-only', 'waves', 'json', 'help'],
         'snapshot' => ['list', 'targets', 'name', 'keep', 'snapshot', 'verify', 'trial', 'server', 'delete', 'import',
             'concurrency', 'submit-only', 'json', 'help'],
         'sql' => ['file', 'values', 'targets', 'write', 'allow', 'row-limit', 'statement-limit', 'plan', 'yes', 'concurrency',
@@ -167,7 +173,10 @@ final class cli {
         'status' => ['targets', 'refresh', 'sizes', 'json', 'help'],
         'tenants' => ['list', 'targets', 'state', 'search', 'limit', 'offset', 'add', 'update', 'set', 'password-stdin', 'remove',
             'check', 'aliases', 'alias-add', 'tenant', 'alias-remove', 'json', 'help'],
+        'upgrade' => ['plan', 'status', 'refresh', 'targets', 'skip-control', 'waves', 'on-error', 'concurrency', 'time-limit',
+            'snapshot-first', 'no-checks', 'allow-unstable', 'submit-only', 'json', 'help'],
         'upgrade_all' => ['plan', 'targets', 'skip-control', 'concurrency', 'time-limit', 'json', 'help'],
+        'upgrade_check' => ['hash', 'help'],
     ];
 
     /** @var string scripts whose command line goes on after -- with that of another one. */
@@ -208,9 +217,10 @@ final class cli {
      *
      * @param string $script a key of SCRIPTS
      * @param callable $action takes the options, returns the exit code
+     * @param bool $ontenants whether it runs on tenants too
      * @return int the exit code
      */
-    public static function main(string $script, callable $action): int {
+    public static function main(string $script, callable $action, bool $ontenants = false): int {
         $arguments = array_slice($_SERVER['argv'], 1);
         $asjson = in_array('--json', $arguments, true);
         try {
@@ -219,7 +229,9 @@ final class cli {
                 self::line($cli->help());
                 return self::DONE;
             }
-            bridge::require_control_site();
+            if (!$ontenants) {
+                bridge::require_control_site();
+            }
             return $action($cli);
         } catch (\moodle_exception $exception) {
             self::problem($exception, $asjson);

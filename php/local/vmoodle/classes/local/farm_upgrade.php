@@ -19,29 +19,20 @@ namespace local_vmoodle\local;
 use local_vmoodle\bridge;
 
 /**
- * Brings the control site and every tenant up to the code on disk: the script cli/upgrade_all.php.
+ * Brings the control site and the tenants up to the code on disk: the script cli/upgrade.php.
  *
- * Each site is upgraded by Moodle's own admin/cli/upgrade.php in a process of its own. One tenant's failure stops no other.
+ * The control site first, by Moodle's own script; then the index; then the tenants, by a job of the operation `upgrade`.
  *
  * @package    local_vmoodle
  * @copyright  2026 The vmoodle authors
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
 final class farm_upgrade {
-    /** @var string[] states whose tenants are taken where nobody names any: those that serve, and those that may serve tomorrow. */
-    private const STATES = ['enabled', 'disabled'];
-
     /** @var int exit code of upgrade.php --is-pending when there is something to do. */
     private const PENDING = 2;
 
-    /** @var array results by address. */
-    private array $results = [];
-
-    /** @var int how many sites there are to do. */
-    private int $total = 0;
-
-    /** @var process_pool runs the upgrades; once a signal has stopped it, it starts no more. */
-    private readonly process_pool $pool;
+    /** @var int how many tenants at once where nobody says: an upgrade is hard work for a database server. */
+    private const CONCURRENCY = 2;
 
     /**
      * Keeps the options.
@@ -52,7 +43,6 @@ final class farm_upgrade {
         /** @var cli the script's options. */
         private readonly cli $cli
     ) {
-        $this->pool = new process_pool($cli->option('concurrency') ?? 2, $cli->option('time-limit') ?? 1800);
     }
 
     /**
@@ -62,6 +52,9 @@ final class farm_upgrade {
      * @return int exit code
      */
     public static function main(cli $cli): int {
+        if ($cli->option('status')) {
+            return version_status::show($cli);
+        }
         return (new self($cli))->run();
     }
 
@@ -71,65 +64,103 @@ final class farm_upgrade {
      * @return int exit code
      */
     private function run(): int {
+        $plan = $this->cli->option('plan');
+        $outcome = $this->cli->option('skip-control') ? null : $this->control();
+        if ($plan) {
+            $plans = $outcome === 'pending' ? [self::control_plan()] : [];
+            $targets = $this->targets();
+            array_push($plans, ...($targets ? bridge::plan('upgrade', $this->parameters(), $targets) : []));
+            return job_commands::plan($this->cli, $plans);
+        }
+        if ($outcome !== null && $outcome !== 'done') {
+            throw new \moodle_exception('upgradecontrolfailed', 'local_vmoodle');
+        }
+        // From here on tenants find the new plugins, and a first index if there was none.
+        publisher::publish_all();
+        $targets = $this->targets();
+        if (!$targets) {
+            $this->cli->result(['items' => [], 'counts' => []], static fn() => null);
+            return cli::DONE;
+        }
+        return job_commands::submit($this->cli, 'upgrade', $this->parameters(), $targets, true, null, self::CONCURRENCY);
+    }
+
+    /**
+     * The parameters of the operation.
+     *
+     * @return array by name
+     */
+    private function parameters(): array {
+        return array_filter([
+            'snapshot_first' => $this->cli->option('snapshot-first'),
+            'allow_unstable' => $this->cli->option('allow-unstable'),
+            'time_limit' => $this->cli->option('time-limit'),
+        ]) + ['checks' => !$this->cli->option('no-checks')];
+    }
+
+    /**
+     * The tenants to do: where nobody names any, those that serve, and those that may serve tomorrow.
+     *
+     * @return string[] selectors, none where there is no tenant
+     */
+    private function targets(): array {
+        $targets = $this->cli->targets();
+        if ($targets) {
+            return $targets;
+        }
+        $disabled = array_column(bridge::tenants(['state' => 'disabled']), 'vhostname');
+        return bridge::tenants(['state' => 'enabled', 'limit' => 1]) ? ['all', ...$disabled] : $disabled;
+    }
+
+    /**
+     * Upgrades the control site, or with --plan asks it whether there is something to do.
+     *
+     * @return string done, or with --plan current or pending; how it failed
+     */
+    private function control(): string {
         global $CFG;
         $plan = $this->cli->option('plan');
-        if (!$this->cli->option('skip-control')) {
-            $this->total = 1;
-            $this->upgrade([$CFG->wwwroot => null]);
-            if ($this->results[$CFG->wwwroot]['outcome'] !== 'done' && !$plan) {
-                $this->report();
-                throw new \moodle_exception('upgradecontrolfailed', 'local_vmoodle');
-            }
-        }
-        if (!$plan) {
-            // From here on tenants find the new plugins, and a first index if there was none.
-            publisher::publish_all();
-        }
-        $tenants = $this->tenants();
-        $this->total = count($this->results) + count($tenants);
-        $this->upgrade($tenants);
-        return $this->report();
-    }
-
-    /**
-     * The tenants to do.
-     *
-     * @return string[] what VMOODLE_HOST is set to, by address
-     */
-    private function tenants(): array {
-        $targets = $this->cli->targets();
-        $rows = [];
-        if ($targets) {
-            $rows = bridge::tenants(['targets' => $targets]);
-        } else {
-            foreach (self::STATES as $state) {
-                array_push($rows, ...bridge::tenants(['state' => $state]));
-            }
-        }
-        return array_column($rows, 'vhostname', 'vhostname');
-    }
-
-    /**
-     * Upgrades sites, or with --plan asks each whether there is something to do.
-     *
-     * @param array $sites what VMOODLE_HOST is set to (null for the control site), by address
-     */
-    private function upgrade(array $sites): void {
         $environment = getenv();
         unset($environment['VMOODLE_HOST']);
-        $argv = $this->argv();
-        $commands = [];
-        foreach ($sites as $address => $host) {
-            $commands[$address] = [
-                'argv' => $argv,
-                'env' => $host === null ? $environment : $environment + ['VMOODLE_HOST' => $host],
-            ];
+        $command = ['argv' => $this->argv(), 'env' => $environment];
+        $pool = new process_pool(1, $this->cli->option('time-limit') ?? 1800);
+        $result = [];
+        $pool->run([$CFG->wwwroot => $command], static function (string $site, array $ended) use (&$result): void {
+            $result = $ended;
+        });
+        $outcome = $result['outcome'];
+        if ($plan && $outcome !== 'stopped') {
+            $outcome = [0 => 'current', self::PENDING => 'pending'][$result['exit'] ?? -1] ?? $outcome;
         }
-        $this->pool->run($commands, fn(string $address, array $result) => $this->finish($address, $result));
+        $good = in_array($outcome, ['done', 'current', 'pending'], true);
+        if (!$good || !$this->cli->option('json') || stream_isatty(STDERR)) {
+            cli::note(get_string('upgradecontrol', 'local_vmoodle', [
+                'site' => $CFG->wwwroot,
+                'outcome' => get_string('outcome_' . $outcome, 'local_vmoodle'),
+                'seconds' => $result['seconds'],
+            ]));
+        }
+        if (!$good) {
+            cli::note(preg_replace('/^/m', '    ', rtrim($result['output'])));
+        }
+        return $outcome;
     }
 
     /**
-     * The command line of one upgrade.
+     * What the upgrade of the control site would change, as bridge::plan() tells it of a tenant.
+     *
+     * @return array tenant and changes
+     */
+    private static function control_plan(): array {
+        global $CFG;
+        $version = $release = null;
+        require($CFG->dirroot . '/version.php');
+        $change = ['what' => 'version', 'before' => "$CFG->version $CFG->release", 'after' => "$version $release"];
+        return ['tenant' => $CFG->wwwroot, 'changes' => [$change]];
+    }
+
+    /**
+     * The command line of the control site's upgrade.
      *
      * @return string[] program and arguments
      */
@@ -141,6 +172,9 @@ final class farm_upgrade {
         }
         $argv = [$php, '-d', 'max_input_vars=5000', "$CFG->dirroot/$CFG->admin/cli/upgrade.php"];
         $argv[] = $this->cli->option('plan') ? '--is-pending' : '--non-interactive';
+        if ($this->cli->option('allow-unstable')) {
+            $argv[] = '--allow-unstable';
+        }
 
         // Files that root leaves in a dataroot cannot be written by the farm's OS user afterwards.
         $dataroot = new farm_folder($CFG->dataroot);
@@ -150,53 +184,5 @@ final class farm_upgrade {
             array_unshift($argv, 'setpriv', '--reuid=' . $owner['uid'], '--regid=' . $owner['gid'], '--clear-groups');
         }
         return $argv;
-    }
-
-    /**
-     * Keeps a result and says it.
-     *
-     * @param string $address the site
-     * @param array $result of the process pool
-     */
-    private function finish(string $address, array $result): void {
-        if ($this->cli->option('plan') && $result['outcome'] !== 'stopped') {
-            $words = [0 => 'current', self::PENDING => 'pending'];
-            $result['outcome'] = $words[$result['exit'] ?? -1] ?? $result['outcome'];
-        }
-        $this->results[$address] = $result;
-        $good = in_array($result['outcome'], ['done', 'current', 'pending'], true);
-        if ($this->cli->option('json') && !stream_isatty(STDERR)) {
-            return;
-        }
-        cli::note(get_string('upgradeprogress', 'local_vmoodle', [
-            'number' => count($this->results),
-            'total' => $this->total,
-            'site' => $address,
-            'outcome' => get_string('outcome_' . $result['outcome'], 'local_vmoodle'),
-            'seconds' => $result['seconds'],
-        ]));
-        if (!$good && trim($result['output']) !== '' && !$this->cli->option('json')) {
-            cli::note(preg_replace('/^/m', '    ', rtrim($result['output'])));
-        }
-    }
-
-    /**
-     * Prints the sum.
-     *
-     * @return int exit code
-     */
-    private function report(): int {
-        $counts = array_count_values(array_column($this->results, 'outcome'));
-        $sites = [];
-        foreach ($this->results as $address => $result) {
-            $sites[] = ['site' => $address] + $result;
-        }
-        $this->cli->result(['sites' => $sites, 'counts' => $counts], static function () use ($counts): void {
-            foreach ($counts as $outcome => $count) {
-                cli::line(get_string('outcome_' . $outcome, 'local_vmoodle') . ': ' . $count);
-            }
-        });
-        $bad = array_diff(array_keys($counts), ['done', 'current', 'pending']);
-        return $bad ? cli::PARTLY : cli::DONE;
     }
 }

@@ -54,12 +54,13 @@ final class job_commands {
     /**
      * Submits a job and runs it to its end.
      *
-     * @param cli $cli options yes, concurrency, on-error, submit-only, json
+     * @param cli $cli options yes, waves, concurrency, on-error, submit-only, json
      * @param string $operation its name
      * @param array $parameters its parameters
      * @param string[] $targets selectors
      * @param bool $confirmed whether it is confirmed without --yes
      * @param callable|null $after hears the number of the job once it has run without a failure, where people read along
+     * @param int|null $concurrency how many tenants at once where the options do not say
      * @return int exit code
      */
     public static function submit(
@@ -68,10 +69,12 @@ final class job_commands {
         array $parameters,
         array $targets,
         bool $confirmed = false,
-        ?callable $after = null
+        ?callable $after = null,
+        ?int $concurrency = null
     ): int {
-        $names = ['concurrency', 'delay', 'spread'];
+        $names = ['concurrency', 'delay', 'spread', 'waves'];
         $options = array_filter(array_combine($names, array_map([$cli, 'option'], $names)));
+        $options += array_filter(['concurrency' => $concurrency]);
         $onerror = $cli->option('on-error');
         if ($onerror !== null) {
             $options['on_error'] = ctype_digit($onerror) ? (int)$onerror : $onerror;

@@ -91,7 +91,7 @@ final class status_commands {
      * @param int $seconds since then
      * @return string in words
      */
-    private static function age(int $seconds): string {
+    public static function age(int $seconds): string {
         return get_string('statusago', 'local_vmoodle', format_time(max(1, $seconds)));
     }
 }

@@ -31,7 +31,7 @@ final class operation_list implements named_templatable, \renderable {
         'life' => '/_tenant$|^adopt_|^purge_trash$/',
         'roles' => '/role|capabilit|^allow_/',
         'courses' => '/course|category/',
-        'plugins' => '/^plugin_/',
+        'plugins' => '/^plugin_|_plugin$/',
         'data' => '/sql|script|copy_table|replace_text|upgrade/',
     ];
 

@@ -88,6 +88,9 @@ final class run_page {
      */
     private static function submit(array $operation, array $parameters, array $selectors, \stdClass $given): void {
         $options = ['on_error' => $given->on_error === 'continue' ? 'continue' : (int)$given->on_error];
+        if (($given->waves ?? '') !== '') {
+            $options['waves'] = $given->waves;
+        }
         // Whoever reaches this has typed the name of a dangerous operation.
         $options['confirm'] = true;
         $job = bridge::job_submit($operation['name'], $parameters, $selectors, $options);

@@ -15,7 +15,7 @@
 // along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
 
 /**
- * Brings the control site and every tenant up after the plugin or a new code base arrived.
+ * Brings the control site and the tenants up after the plugin or a new code base arrived, and tells which is at which version.
  *
  * @package    local_vmoodle
  * @copyright  2026 The vmoodle authors
@@ -29,4 +29,4 @@ define('IGNORE_COMPONENT_CACHE', true);
 
 require(__DIR__ . '/../../../config.php');
 
-exit(\local_vmoodle\local\cli::main('upgrade_all', [\local_vmoodle\local\farm_upgrade::class, 'main']));
+exit(\local_vmoodle\local\cli::main('upgrade', [\local_vmoodle\local\farm_upgrade::class, 'main']));

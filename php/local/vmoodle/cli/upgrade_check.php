@@ -1,0 +1,33 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+/**
+ * Says whether this site could be upgraded to the code on disk now, the control site or, with VMOODLE_HOST, a tenant. It
+ * changes nothing.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+
+define('CLI_SCRIPT', true);
+// As admin/cli/upgrade.php: the code on disk counts, and the site's caches are those of an earlier code base.
+define('CACHE_DISABLE_ALL', true);
+define('IGNORE_COMPONENT_CACHE', true);
+
+require(__DIR__ . '/../../../config.php');
+
+exit(\local_vmoodle\local\cli::main('upgrade_check', [\local_vmoodle\local\upgrade_check::class, 'main'], true));
