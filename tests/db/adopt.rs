@@ -143,6 +143,28 @@ on_both_engines! {
         assert_eq!(submit(&farm, "adopt_site", all, &[]).unwrap_err().kind(), Kind::NoMoodle);
     }
 
+    fn a_server_that_does_not_answer_keeps_nobody_from_the_registry(engine: Engine) {
+        let Some(farm) = farm("adopt_hang", engine) else { return };
+        let plain = Plain::new(&farm, "hang.example.org");
+        // It takes the connection and says nothing.
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut node = map(plain.database.registry_columns());
+        node.remove("vdbsocket");
+        node.extend(map(json!({
+            "vhostname": "https://hang.example.org", "vdatapath": plain.dataroot,
+            "vdbhost": "127.0.0.1", "vdbport": mute.local_addr().unwrap().port(),
+        })));
+        std::thread::scope(|scope| {
+            let looking = scope.spawn(|| adopt(&farm, json!({ "nodes": [node] })));
+            let held = mute.accept().unwrap();
+            farm.add("other.example.org");
+            assert!(!looking.is_finished(), "the registry was free while the site was looked at");
+            drop((held, mute));
+            assert!(["tenant_unreachable", "bad_configuration"].contains(&failure(&farm, looking.join().unwrap()).0.as_str()));
+        });
+        assert_eq!(farm.keys(), ["other.example.org"]);
+    }
+
     fn an_adoption_is_not_undone_over_what_came_after(engine: Engine) {
         let Some(farm) = farm("adopt_late", engine) else { return };
         let plain = Plain::new(&farm, "late.example.org");

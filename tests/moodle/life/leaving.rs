@@ -15,7 +15,7 @@ fn assert_nobody_sees_a_secret(stage: &Stage, engine: Engine) {
     let left = stage.run("devirtualise", &arguments.each_ref().map(String::as_str), None);
     left.done();
 
-    let out = folder.join(&host);
+    let out = folder.join(host.replace('-', "_"));
     let database = Database::shared(engine, &format!("life_back_{}", engine.dbtype())).unwrap();
     database.load(&out.join("database.sql.zst"));
     let path = out.join("config.php");

@@ -27,9 +27,10 @@ pub(super) async fn submit(
     parameters: &Map<String, Value>,
     options: &Map<String, Value>,
 ) -> Result<i64> {
+    let seen = look(control, keyring, operation.births(), asked, parameters).await?;
     let mut session = Session::open(db, control, keyring).await?;
     session.require_current()?;
-    let answers = answers(&mut session, control, keyring, operation.births(), asked, parameters).await?;
+    let answers = answers(&mut session, control, keyring, seen, parameters).await?;
     let mut items = Vec::with_capacity(answers.len());
     for answer in answers {
         match answer {
@@ -71,10 +72,11 @@ pub(super) async fn plan(
     asked: &Request<'_>,
     parameters: &Map<String, Value>,
 ) -> Result<Vec<Value>> {
+    let seen = look(control, keyring, operation.births(), asked, parameters).await?;
     let mut session = Session::open(db, control, keyring).await?;
     session.require_current()?;
     let mut plans = Vec::new();
-    for answer in answers(&mut session, control, keyring, operation.births(), asked, parameters).await? {
+    for answer in answers(&mut session, control, keyring, seen, parameters).await? {
         plans.push(match answer {
             Answer::Granted(granted) => {
                 let (tenant, parameters) = (&granted.tenant, &granted.parameters);
@@ -97,14 +99,21 @@ pub(super) async fn plan(
     Ok(plans)
 }
 
-async fn answers(
-    session: &mut Session<'_>,
+/// The nodes, as far as they can be looked at without the registry.
+enum Nodes<'a> {
+    /// Of sites that are to be built.
+    Built(&'a [Value]),
+    /// Of sites that are there.
+    Adopted(Vec<adopt::Seen>),
+}
+
+async fn look<'a>(
     control: &ControlSite,
     keyring: &Keyring,
     births: Births,
     asked: &Request<'_>,
-    parameters: &Map<String, Value>,
-) -> Result<Vec<Answer>> {
+    parameters: &'a Map<String, Value>,
+) -> Result<Nodes<'a>> {
     if !asked.targets.is_empty() {
         return Err(refused("the operation makes its tenants and works on no others").hint("give no targets"));
     }
@@ -112,21 +121,34 @@ async fn answers(
     let nodes = nodes.filter(|nodes| !nodes.is_empty()).ok_or_else(|| {
         Error::new(Kind::BadParameter, "`nodes` must be a list of maps, one for each tenant, and none is there")
     })?;
-    let answers = match births {
-        Births::Built => wish::grant(session, control, keyring, nodes, &common(parameters)).await?,
-        Births::Adopted => adopt::grant(session, control, keyring, nodes, parameters).await?,
+    match births {
+        Births::Built => Ok(Nodes::Built(nodes)),
+        Births::Adopted => adopt::see(control, keyring, nodes, parameters).await.map(Nodes::Adopted),
+    }
+}
+
+async fn answers(
+    session: &mut Session<'_>,
+    control: &ControlSite,
+    keyring: &Keyring,
+    nodes: Nodes<'_>,
+    parameters: &Map<String, Value>,
+) -> Result<Vec<Answer>> {
+    let answers = match nodes {
+        Nodes::Built(nodes) => wish::grant(session, control, keyring, nodes, &common(parameters)).await?,
+        Nodes::Adopted(seen) => adopt::grant(session, seen).await?,
     };
     let bad = answers.iter().filter(|answer| matches!(answer, Answer::Refused(..))).count();
     if bad == 0 || !flag(parameters, "all_or_nothing") {
         return Ok(answers);
     }
+    let number = answers.len();
     let first = answers.into_iter().find_map(|answer| match answer {
         Answer::Refused(wwwroot, error) => Some((wwwroot, error)),
         Answer::Granted(_) | Answer::Exists(_) => None,
     });
     let (wwwroot, error) = first.unwrap_or_else(|| (String::new(), refused("a node is refused")));
-    let message =
-        format!("{bad} of {} tenants cannot be made, so none is; the first is `{}`", nodes.len(), escape(&wwwroot));
+    let message = format!("{bad} of {number} tenants cannot be made, so none is; the first is `{}`", escape(&wwwroot));
     Err(Error::new(error.kind(), message).because(error))
 }
 

@@ -54,18 +54,36 @@ struct Found {
     told: Vec<String>,
 }
 
-/// Gives each site its row, inside the caller's session; what was refused has changed nothing.
+/// A site that was asked for.
+pub(crate) struct Seen {
+    /// What it is called until it has a row.
+    name: String,
+    /// What is known of it, or why it cannot be.
+    known: Result<Site>,
+}
+
+/// What is known of a site before it has a row.
+struct Site {
+    address: SiteAddress,
+    columns: Map<String, Value>,
+    parameters: Map<String, Value>,
+    is_new_network: bool,
+    /// Whether it can be served: the site's own names, for those that were not given.
+    looked: Result<Map<String, Value>>,
+}
+
+/// Reads what is said of sites and looks at them. That may take long where a server does not answer, so it comes before the
+/// registry is locked.
 ///
 /// A node is the path of a `config.php`, or a map of columns, which may name one as `configphp`; what is given there
 /// counts more than what the file says.
-pub(crate) async fn grant(
-    session: &mut Session<'_>,
+pub(crate) async fn see(
     control: &ControlSite,
     keyring: &Keyring,
     nodes: &[Value],
     common: &Map<String, Value>,
-) -> Result<Vec<Answer>> {
-    let mut answers = Vec::with_capacity(nodes.len());
+) -> Result<Vec<Seen>> {
+    let mut seen = Vec::with_capacity(nodes.len());
     for node in nodes {
         let given = match node {
             Value::String(path) => Map::from_iter([("configphp".to_owned(), json!(path))]),
@@ -79,21 +97,30 @@ pub(crate) async fn grant(
         };
         let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
         let name = text("vhostname").or(text("configphp")).unwrap_or_default();
-        answers.push(match one(session, control, keyring, given, common).await {
-            Ok(answer) => answer,
-            Err(error) => Answer::Refused(name, error),
-        });
+        seen.push(Seen { name, known: site_of(control, keyring, given, common).await });
+    }
+    Ok(seen)
+}
+
+/// Gives each site its row, inside the caller's session; what was refused has changed nothing.
+pub(crate) async fn grant(session: &mut Session<'_>, seen: Vec<Seen>) -> Result<Vec<Answer>> {
+    let mut answers = Vec::with_capacity(seen.len());
+    for Seen { name, known } in seen {
+        let granted = match known {
+            Ok(site) => one(session, site).await,
+            Err(error) => Err(error),
+        };
+        answers.push(granted.unwrap_or_else(|error| Answer::Refused(name, error)));
     }
     Ok(answers)
 }
 
-async fn one(
-    session: &mut Session<'_>,
+async fn site_of(
     control: &ControlSite,
     keyring: &Keyring,
     mut given: Map<String, Value>,
     common: &Map<String, Value>,
-) -> Result<Answer> {
+) -> Result<Site> {
     if let Some(name) = FOR_BUILT_SITES.iter().find(|name| given.contains_key(**name)) {
         return Err(Error::new(
             Kind::BadParameter,
@@ -107,27 +134,34 @@ async fn one(
     };
     let is_new_network = given.remove("new_network").is_some_and(|wanted| wanted == json!(true));
     columns.extend(given.into_iter().filter(|(_, value)| !value.is_null() && value != ""));
-    if is_new_network {
-        let last = session.loaded.tenants.iter().map(|tenant| tenant.mnet).max().unwrap_or(0);
-        columns.insert("mnet".into(), json!(last.max(0) + 1));
-    }
     require(&columns, control, &told)?;
     let state = end_state(&mut columns, common)?;
     let parameters = map(json!({ "state": state.word(), "told": told }));
     let address = SiteAddress::parse(columns["vhostname"].as_str().unwrap_or_default().trim())?;
+    let looked = look(control, keyring, &columns).await;
+    Ok(Site { address, columns, parameters, is_new_network, looked })
+}
+
+async fn one(session: &mut Session<'_>, site: Site) -> Result<Answer> {
+    let Site { address, mut columns, parameters, is_new_network, looked } = site;
+    if is_new_network {
+        let last = session.loaded.tenants.iter().map(|tenant| tenant.mnet).max().unwrap_or(0);
+        columns.insert("mnet".into(), json!(last.max(0) + 1));
+    }
     if let Some(found) = session.loaded.tenants.iter().find(|tenant| tenant.address.key() == address.key()).cloned() {
         return known(session, found, &columns, parameters).await;
     }
     columns.insert("state".into(), json!(State::Creating.word()));
+    columns.extend(looked.as_ref().cloned().unwrap_or_default());
+    // What it has in common with another tenant is told before what is wrong with it.
     let row = session.tenant_add(&columns).await?;
     let number = format!("#{}", row.get("id").and_then(Value::as_i64).unwrap_or(0));
-    match look(session, control, keyring, &number, &columns).await {
-        Ok(tenant) => Ok(Answer::Granted(Box::new(Granted { tenant, parameters, again: false }))),
-        Err(error) => {
-            session.tenant_remove(&number).await?;
-            Err(error)
-        }
+    if let Err(error) = looked {
+        session.tenant_remove(&number).await?;
+        return Err(error);
     }
+    let tenant = read_row(session, &number).await?;
+    Ok(Answer::Granted(Box::new(Granted { tenant, parameters, again: false })))
 }
 
 /// A tenant has the address: it is the same site, adopted before or about to be, or it is another one.
@@ -258,15 +292,9 @@ fn end_state(columns: &mut Map<String, Value>, common: &Map<String, Value>) -> R
 }
 
 /// Looks at the site itself: its database is there and a Moodle's that this code can serve, its dataroot is there and
-/// can be written to. Gives the tenant, with the site's own names where none were given.
-async fn look(
-    session: &mut Session<'_>,
-    control: &ControlSite,
-    keyring: &Keyring,
-    number: &str,
-    columns: &Map<String, Value>,
-) -> Result<Tenant> {
-    let tenant = read_row(session, number).await?;
+/// can be written to. Gives the site's own names where none were given.
+async fn look(control: &ControlSite, keyring: &Keyring, columns: &Map<String, Value>) -> Result<Map<String, Value>> {
+    let tenant = tenants::draft(columns, tenants::defaults(columns, control), keyring)?.tenant;
     let wwwroot = tenant.address.to_string();
     if !Path::new(&tenant.dataroot).is_dir() {
         let message = format!("the dataroot `{}` is not there", tenant.dataroot);
@@ -299,11 +327,7 @@ async fn look(
             names.insert(column.into(), json!(name.chars().take(longest).collect::<String>()));
         }
     }
-    if names.is_empty() {
-        return Ok(tenant);
-    }
-    session.tenant_update(number, &names).await?;
-    read_row(session, number).await
+    Ok(names)
 }
 
 async fn read_row(session: &mut Session<'_>, number: &str) -> Result<Tenant> {
