@@ -18,6 +18,8 @@ namespace local_vmoodle\local\page;
 
 use core_reportbuilder\system_report_factory;
 use local_vmoodle\bridge;
+use local_vmoodle\local\spreadsheet;
+use local_vmoodle\local\sql_commands;
 use local_vmoodle\output\job_view;
 use local_vmoodle\reportbuilder\local\systemreports\items;
 use local_vmoodle\task\run_job;
@@ -47,12 +49,15 @@ final class job_page {
     }
 
     /**
-     * Does what a button asks for, and goes to the job that comes of it.
+     * Does what a button asks for, and goes to the job that comes of it; sends the rows that a script gave.
      *
      * @param int $id the job
-     * @param string $action cancel, retry, undo, run, or nothing
+     * @param string $action cancel, retry, undo, run, rows, or nothing
      */
     public static function process(int $id, string $action): void {
+        if ($action === 'rows') {
+            spreadsheet::download("job-{$id}", sql_commands::lines(bridge::job($id)));
+        }
         if ($action === '' || ($_SERVER['REQUEST_METHOD'] ?? '') !== 'POST') {
             return;
         }

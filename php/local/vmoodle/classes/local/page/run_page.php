@@ -52,9 +52,9 @@ final class run_page {
     public static function content(string $name, array $ids): string {
         global $OUTPUT;
         $operations = array_column(bridge::operations(), null, 'name');
-        $targets = self::addresses($ids);
+        $targets = $ids ? self::addresses($ids) : optional_param('targets', '', PARAM_RAW);
         if (!isset($operations[$name])) {
-            return $OUTPUT->render(new operation_list(array_values($operations), $ids));
+            return $OUTPUT->render(new operation_list(array_values($operations), $ids, $targets));
         }
         $data = ['operation' => $operations[$name], 'targets' => $targets];
         $url = new \moodle_url(self::URL, ['operation' => $name]);
