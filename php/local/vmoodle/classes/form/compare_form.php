@@ -53,7 +53,7 @@ class compare_form extends \moodleform {
         }
         $this->add_text('search', get_string('comparesearch', 'local_vmoodle'));
         $form->addElement('advcheckbox', 'differences', '', get_string('comparedifferences', 'local_vmoodle'));
-        $form->addElement('submit', '', get_string('compare', 'local_vmoodle'));
+        $form->addElement('submit', 'submitbutton', get_string('compare', 'local_vmoodle'));
     }
 
     /**
@@ -75,9 +75,9 @@ class compare_form extends \moodleform {
      * @param string[] $options label by value
      */
     private function add_list(string $name, string $label, array $options): void {
-        $all = ['' => get_string('all')];
         // A tenant may have what the control site has not.
-        $this->_form->addElement('autocomplete', $name, $label, $all + $options, ['tags' => true]);
+        $typing = ['tags' => true, 'noselectionstring' => get_string('all')];
+        $this->_form->addElement('autocomplete', $name, $label, ['' => ''] + $options, $typing);
         $this->_form->setType($name, PARAM_RAW_TRIMMED);
     }
 

@@ -101,7 +101,7 @@ class operation_form extends \moodleform {
     private function add_parameter(array $parameter): void {
         $form = $this->_form;
         $name = 'p_' . $parameter['name'];
-        $label = words::parameter($parameter['name']);
+        $label = words::parameter($parameter['name'], $this->_customdata['operation']['name']);
         switch ($parameter['kind']) {
             case 'flag':
                 if ($parameter['default'] === null) {
@@ -149,18 +149,27 @@ class operation_form extends \moodleform {
         $form = $this->_form;
         $list = choices::of($this->_customdata['operation']['name'], $parameter);
         if (in_array($parameter['name'], self::LONG, true)) {
-            $form->addElement('textarea', $name, $label, ['rows' => 5, 'cols' => 60, 'class' => 'text-monospace font-monospace']);
+            $form->addElement('textarea', $name, $label, ['rows' => 5, 'cols' => 60]);
         } else if ($parameter['name'] === 'source') {
-            $ajax = ['tags' => true, 'ajax' => 'local_vmoodle/tenant_selector'];
-            $form->addElement('autocomplete', $name, $label, ['' => get_string('choosedots')], $ajax);
+            $ajax = ['ajax' => 'local_vmoodle/tenant_selector'] + self::typing();
+            $form->addElement('autocomplete', $name, $label, ['' => ''], $ajax);
         } else if ($list !== null) {
             $multiple = choices::is_multiple($parameter);
-            $options = ($multiple ? [] : ['' => get_string('choosedots')]) + $list;
-            $form->addElement('autocomplete', $name, $label, $options, ['tags' => true, 'multiple' => $multiple]);
+            $options = ($multiple ? [] : ['' => '']) + $list;
+            $form->addElement('autocomplete', $name, $label, $options, ['multiple' => $multiple] + self::typing());
         } else {
             $form->addElement('text', $name, $label, ['size' => $parameter['kind'] === 'int' ? 8 : 60]);
         }
         $form->setType($name, $parameter['name'] === 'sql' ? PARAM_RAW : PARAM_RAW_TRIMMED);
+    }
+
+    /**
+     * What a list has whose values may be typed too.
+     *
+     * @return array attributes of an autocomplete
+     */
+    private static function typing(): array {
+        return ['tags' => true, 'noselectionstring' => get_string('choosedots')];
     }
 
     #[\Override]

@@ -57,7 +57,7 @@ final class job_view implements named_templatable, \renderable {
         $user = $job['userid'] ? \core_user::get_user($job['userid']) : false;
         $time = static fn(int $epoch): string => $epoch ? userdate($epoch) : '';
         $parameters = array_map(static fn(string $name, $value): array => [
-            'label' => words::parameter($name),
+            'label' => words::parameter($name, $job['operation']),
             'value' => is_string($value) ? $value : json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE),
         ], array_keys($job['parameters'] ?: []), $job['parameters'] ?: []);
         return self::progress($job) + [

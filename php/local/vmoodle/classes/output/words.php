@@ -38,10 +38,11 @@ final class words {
      * A parameter's label.
      *
      * @param string $name of the parameter
+     * @param string $operation whose parameter it is; it may have a word of its own for it
      * @return string
      */
-    public static function parameter(string $name): string {
-        return self::word('parameter_' . $name, $name);
+    public static function parameter(string $name, string $operation): string {
+        return self::word("parameter_{$operation}_{$name}", '') ?: self::word('parameter_' . $name, $name);
     }
 
     /**

@@ -50,6 +50,7 @@ final class compare_page {
     public static function require_access(string $what): void {
         require_capability('local/vmoodle:managevmoodles', \context_system::instance());
         bridge::require_control_site();
+        \navigation_node::override_active_url(new \moodle_url(self::URL));
         admin_externalpage_setup('local_vmoodle_compare', '', null, new \moodle_url(self::URL, ['what' => $what]));
     }
 

@@ -45,6 +45,7 @@ final class edit_page {
             require_capability('local/vmoodle:execute', $context);
         }
         bridge::require_control_site();
+        \navigation_node::override_active_url(new \moodle_url('/local/vmoodle/index.php'));
         admin_externalpage_setup('local_vmoodle_tenants', '', null, new \moodle_url(self::URL, ['id' => $id]));
     }
 
@@ -70,6 +71,9 @@ final class edit_page {
             $tags = is_array($row['tags']) ? implode(', ', $row['tags']) : $row['tags'];
             $settings = $row['settings'] ? json_encode($row['settings'], JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE) : '';
             $form->set_data(['tags' => $tags, 'settings' => is_string($row['settings']) ? $row['settings'] : $settings] + $row);
+        }
+        if (!$row) {
+            $form->set_data(['source' => optional_param('source', '', PARAM_RAW_TRIMMED)]);
         }
         $notice = '';
         if ($given = $form->get_data()) {

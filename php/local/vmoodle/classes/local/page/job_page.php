@@ -44,6 +44,7 @@ final class job_page {
         global $PAGE;
         require_capability('local/vmoodle:execute', \context_system::instance());
         bridge::require_control_site();
+        \navigation_node::override_active_url(new \moodle_url('/local/vmoodle/jobs.php'));
         admin_externalpage_setup('local_vmoodle_jobs', '', null, new \moodle_url(self::URL, ['id' => $id]));
         $PAGE->navbar->add(get_string('jobnumber', 'local_vmoodle', $id));
     }
