@@ -18,9 +18,11 @@ fn a_role_is_compared_and_one_cell_is_given_to_another_tenant() {
     let text = admin.text();
     assert!(text.contains("mod/forum:replypost") && text.contains("Lines: 1."), "only what differs: {text}");
     admin.picture("compare-roles");
-    let csv = admin.ask("fetch(document.querySelector('a[href*=\"download=csv\"]').href).then(answer => answer.text())");
+    let csv =
+        admin.ask("fetch(document.querySelector('a[href*=\"download=csv\"]').href).then(answer => answer.text())");
     assert!(csv.as_str().unwrap().contains("mod/forum:replypost"), "{csv}");
-    let json = admin.ask("fetch(document.querySelector('a[href*=\"download=json\"]').href).then(answer => answer.text())");
+    let json =
+        admin.ask("fetch(document.querySelector('a[href*=\"download=json\"]').href).then(answer => answer.text())");
     let data: serde_json::Value = serde_json::from_str(json.as_str().unwrap()).unwrap();
     assert_eq!(data["lines"][0]["odd"][format!("http://{odd}")], "prohibit", "{data}");
 

@@ -10,7 +10,7 @@ fn a_tenant_is_made_of_a_template_and_another_is_copied() {
     admin.picture("tenants");
     admin.follow_text("New tenant");
     admin.fill("#id_vhostname", "http://fresh.example.org");
-    admin.fill("#id_name", "Fresh from a template");
+    admin.fill("#id_name", "Fresh");
     admin.choose("#id_template", "basic");
     admin.picture("new-tenant");
     admin.follow("#id_submitbutton");

@@ -2,7 +2,8 @@
 //!
 //! Skipped where there is no Chromium, `MOODLE_DIR` names no Moodle or `VMOODLE_DUMPS` no databases for it. With
 //! `VMOODLE_PICTURES` naming a folder, the cases leave pictures of the pages there.
-#![allow(clippy::unwrap_used)]
+// What pages cost is told: it is a matter of the machine, and no assertion.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod compare;
 mod cost;

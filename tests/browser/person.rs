@@ -72,6 +72,12 @@ impl Person {
         self.settle();
     }
 
+    /// Opens the page anew.
+    pub(crate) fn look_again(&self) {
+        let path = self.ask("location.pathname + location.search");
+        self.open(path.as_str().unwrap());
+    }
+
     /// Waits until the page is there and its scripts have done what they do at first.
     pub(crate) fn settle(&self) {
         let ready = "window.vmoodleLeft || document.readyState !== 'complete' ? 'leaving'
@@ -179,18 +185,16 @@ impl Person {
 
     /// What the page says between its header and its footer.
     pub(crate) fn text(&self) -> String {
-        self.ask("document.querySelector('[role=main]').innerText").as_str().unwrap().to_owned()
-    }
-
-    /// The address of the page.
-    pub(crate) fn url(&self) -> String {
-        self.tab.get_url()
+        // A page that loads itself anew says nothing for a moment.
+        let text =
+            self.try_ask("(document.querySelector('[role=main]') || document.body).innerText").unwrap_or_default();
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     /// Whether something is on the page and can be seen.
     pub(crate) fn sees(&self, selector: &str) -> bool {
         let seen = format!("(e => e !== null && e.offsetParent !== null)(document.querySelector({}))", json!(selector));
-        self.ask(&seen) == json!(true)
+        self.try_ask(&seen) == Ok(json!(true))
     }
 
     /// What a script in the page gives: a text, a number or a yes and no; a promise is waited for.

@@ -53,7 +53,9 @@ impl Stage {
         farm.call("server_add", server(&school)).unwrap();
         farm.add(SCHOOL, &school);
         output(&mut farm.script("local/vmoodle/cli/publish.php", None));
-        output(farm.script("local/vmoodle/cli/snapshot.php", None).args([&format!("--targets={SCHOOL}"), "--name=basic"]));
+        output(
+            farm.script("local/vmoodle/cli/snapshot.php", None).args([&format!("--targets={SCHOOL}"), "--name=basic"]),
+        );
         let nodes: Vec<Value> = (1..=COPIES)
             .map(|number| {
                 let host = class(number);
@@ -61,7 +63,8 @@ impl Stage {
                     "vdatapath": farm.dataroot(&host) })
             })
             .collect();
-        let job = farm.call("job_submit", json!(["create_tenant", { "template": "basic", "nodes": nodes }, []])).unwrap();
+        let job =
+            farm.call("job_submit", json!(["create_tenant", { "template": "basic", "nodes": nodes }, []])).unwrap();
         let made = farm.call("job_run", json!([job])).unwrap();
         assert_eq!(made["done"], COPIES, "{made}");
         let web = farm.serve(&Pool { workers: 4, ..Pool::default() });
@@ -99,7 +102,7 @@ impl Stage {
 
     /// Runs an operation without any page.
     pub(crate) fn operate(&self, operation: &str, parameters: &Value, target: &str) {
-        let job = self.farm.call("job_submit", json!([operation, parameters, [target]])).unwrap();
+        let job = self.farm.call("job_submit", json!([operation, parameters, [target], { "confirm": true }])).unwrap();
         let ended = self.farm.call("job_run", json!([job])).unwrap();
         assert_eq!(ended["done"], 1, "{operation} on {target}: {ended}");
     }

@@ -85,7 +85,7 @@ final class matrix_view implements named_templatable, \renderable {
                 'columns' => count($tenants),
             ]),
             'failures' => array_map(
-                static fn(string $tenant, string $error): string => "{$tenant}: {$error}",
+                static fn(string $tenant, string $error): string => s($tenant) . ": {$error}",
                 array_keys($comparison->failures()),
                 $comparison->failures()
             ),

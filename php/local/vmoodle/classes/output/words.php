@@ -56,6 +56,19 @@ final class words {
     }
 
     /**
+     * What went wrong, in a sentence.
+     *
+     * @param string $code of the error
+     * @param string $message what the extension said
+     * @return string HTML
+     */
+    public static function error(string $code, string $message): string {
+        $key = 'error_' . $code;
+        $known = $code !== '' && get_string_manager()->string_exists($key, 'local_vmoodle');
+        return $known ? get_string($key, 'local_vmoodle', s($message)) : s($message);
+    }
+
+    /**
      * A check of a tenant, or its status.
      *
      * @param string $word of the check

@@ -16,6 +16,8 @@
 
 namespace local_vmoodle\local\comparison;
 
+use local_vmoodle\output\words;
+
 /**
  * Many tenants side by side: what most of them have, and who has something else.
  *
@@ -33,7 +35,7 @@ abstract class comparison {
     /** @var string[] addresses of the tenants that were read. */
     protected array $tenants = [];
 
-    /** @var string[] why tenants could not be read, by address. */
+    /** @var string[] why tenants could not be read, by address; HTML. */
     protected array $failures = [];
 
     /** @var array[] lines. */
@@ -67,6 +69,21 @@ abstract class comparison {
      * @param string[] $asked as read() takes it
      */
     abstract protected function ask(array $selectors, array $asked): void;
+
+    /**
+     * Keeps which tenants were read, and why others were not.
+     *
+     * @param array[] $tenants wwwroot, errorcode, error
+     */
+    protected function hear(array $tenants): void {
+        foreach ($tenants as $tenant) {
+            if ($tenant['error'] === null) {
+                $this->tenants[] = $tenant['wwwroot'];
+            } else {
+                $this->failures[$tenant['wwwroot']] = words::error($tenant['errorcode'], $tenant['error']);
+            }
+        }
+    }
 
     /**
      * A value as people read it.
@@ -144,7 +161,7 @@ abstract class comparison {
     /**
      * Why tenants could not be read.
      *
-     * @return string[] sentence by address
+     * @return string[] HTML by address
      */
     public function failures(): array {
         return $this->failures;

@@ -35,13 +35,7 @@ final class plugins extends comparison {
     #[\Override]
     protected function ask(array $selectors, array $asked): void {
         $compared = bridge::plugin_compare($selectors, array_filter(['types' => array_filter([$asked['type']], 'strlen')]));
-        foreach ($compared['tenants'] as $tenant) {
-            if ($tenant['error'] === null) {
-                $this->tenants[] = $tenant['wwwroot'];
-            } else {
-                $this->failures[$tenant['wwwroot']] = $tenant['error'];
-            }
-        }
+        $this->hear($compared['tenants']);
         foreach ($compared['plugins'] as $line) {
             $this->lines[] = [
                 'id' => $line['plugin'],

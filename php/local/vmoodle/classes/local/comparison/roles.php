@@ -58,7 +58,9 @@ final class roles extends comparison {
             'differences' => (bool)$asked['differences'],
         ]));
         $this->tenants = $this->found['tenants'];
-        $this->failures = array_column($this->found['failed'], 'error', 'tenant');
+        foreach ($this->found['failed'] as $failed) {
+            $this->failures[$failed['tenant']] = words::error($failed['errorcode'], $failed['error']);
+        }
         $levels = $DB->get_records_menu('capabilities', null, '', 'name, contextlevel');
         foreach ($this->found['roles'] as $role) {
             $missing = array_fill_keys($role['missing'], self::NOROLE);

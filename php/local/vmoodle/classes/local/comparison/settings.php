@@ -36,13 +36,7 @@ final class settings extends comparison {
     protected function ask(array $selectors, array $asked): void {
         $names = array_values(array_filter(array_map('trim', explode(',', $asked['names'])), 'strlen'));
         $compared = bridge::config_compare($selectors, $names);
-        foreach ($compared['tenants'] as $tenant) {
-            if ($tenant['error'] === null) {
-                $this->tenants[] = $tenant['wwwroot'];
-            } else {
-                $this->failures[$tenant['wwwroot']] = $tenant['error'];
-            }
-        }
+        $this->hear($compared['tenants']);
         foreach ($compared['settings'] as $line) {
             $this->lines[] = [
                 'id' => $line['name'],

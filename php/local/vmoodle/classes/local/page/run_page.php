@@ -104,6 +104,10 @@ final class run_page {
      */
     private static function values(array $operation): array {
         $values = [];
+        // What was sent by the form is the form's.
+        if (($_SERVER['REQUEST_METHOD'] ?? '') === 'POST') {
+            return $values;
+        }
         foreach ($operation['parameters'] as $parameter) {
             if ($parameter['kind'] !== 'secret') {
                 $values[$parameter['name']] = optional_param('p_' . $parameter['name'], '', PARAM_RAW);
