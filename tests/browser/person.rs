@@ -43,7 +43,7 @@ impl Person {
             .path(Some(launcher(folder.path())))
             .user_data_dir(Some(folder.folder("profile")))
             .sandbox(!is_root())
-            .window_size(Some((1280, 1000)))
+            .window_size(Some((1280, 1200)))
             .idle_browser_timeout(Duration::from_mins(10))
             .args(arguments.iter().map(OsStr::new).collect())
             .build()
@@ -212,7 +212,7 @@ impl Person {
 
     /// Looks at the page on a narrow screen, or again on a wide one.
     pub(crate) fn narrow(&self, narrow: bool) {
-        let (width, height) = if narrow { (NARROW, 800) } else { (1280, 1000) };
+        let (width, height) = if narrow { (NARROW, 800) } else { (1280, 1200) };
         self.tab
             .call_method(Emulation::SetDeviceMetricsOverride {
                 width,
