@@ -34,7 +34,7 @@ fn a_role_is_compared_and_one_cell_is_given_to_another_tenant() {
     admin.follow("#id_plan");
     let plan = admin.text();
     assert!(plan.contains("With changes: 1") && plan.contains("prohibit") && plan.contains("allow"), "{plan}");
-    admin.follow("#id_run");
+    admin.run();
     stage.cron();
     admin.open("/local/vmoodle/compare.php?what=roles&targets=tag:class&role=student&differences=1");
     assert!(admin.text().contains("Lines: 0."), "{}", admin.text());
@@ -58,7 +58,7 @@ fn plugins_and_settings_are_compared_and_a_value_is_given_to_all() {
     assert_eq!(admin.ask("document.querySelector('#id_targets').value"), json!("tag:class"));
     admin.follow("#id_plan");
     assert!(admin.text().contains("Europe/Paris"), "{}", admin.text());
-    admin.follow("#id_run");
+    admin.run();
     stage.cron();
     assert_eq!(stage.setting(&class(7), "timezone"), "Europe/Paris");
 }

@@ -48,7 +48,7 @@ fn a_destroyed_tenant_is_brought_back_from_the_trash() {
     admin.follow("#id_run");
     assert_eq!(stage.row(&host, "state"), "retired");
     admin.fill("#id_confirmation", "destroy_tenant");
-    admin.follow("#id_run");
+    admin.run();
     stage.cron();
     assert_eq!(stage.row(&host, "state"), "trashed");
     assert_eq!(stage.web.get(&host, "/").status, 404);

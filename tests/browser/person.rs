@@ -105,6 +105,12 @@ impl Person {
         self.leave(selector, || element.click().map(|_| ()));
     }
 
+    /// Runs the operation of the form, as it was planned, and waits for the page of its job.
+    pub(crate) fn run(&self) {
+        self.follow("#id_run");
+        assert_eq!(self.ask("location.pathname"), "/local/vmoodle/job.php", "{}", self.text());
+    }
+
     /// Clicks the link or button with this text, and waits for the page that it leads to.
     pub(crate) fn follow_text(&self, text: &str) {
         let path = format!(
