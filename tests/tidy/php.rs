@@ -185,3 +185,42 @@ fn every_operation_and_parameter_has_its_text_in_both_languages() {
     }
     assert_none("operations and parameters without a text", &wrong);
 }
+
+#[test]
+fn every_text_of_a_template_is_there() {
+    let english = keys(Path::new("php/local/vmoodle/lang/en/local_vmoodle.php"));
+    let mut wrong = Vec::new();
+    for file in files_ending(".mustache") {
+        let text = read(&file);
+        let asked = text.split("{{#str}}").skip(1).filter_map(|rest| rest.split(',').map(str::trim).next());
+        let ours =
+            text.split("{{#str}}").skip(1).map(|rest| rest.split("{{/str}}").next().unwrap().contains("local_vmoodle"));
+        wrong.extend(
+            asked
+                .zip(ours)
+                .filter(|(key, ours)| *ours && !english.iter().any(|known| known == key))
+                .map(|(key, _)| format!("{}: `{key}`", file.display())),
+        );
+    }
+    assert_none("texts of templates that lang/en does not have", &wrong);
+}
+
+#[test]
+fn every_script_is_built_from_its_source_as_it_is() {
+    let mut wrong = Vec::new();
+    let sources: Vec<PathBuf> =
+        files_ending(".js").into_iter().filter(|file| file.to_string_lossy().contains("/amd/src/")).collect();
+    assert!(sources.len() >= 3, "{sources:?}");
+    for source in sources {
+        let built =
+            PathBuf::from(source.to_string_lossy().replace("/amd/src/", "/amd/build/").replace(".js", ".min.js"));
+        let map = built.with_extension("js.map");
+        // The map that Moodle's own build writes beside a script holds the source that it was built from.
+        let told = std::fs::read_to_string(root::workspace().join(&map)).unwrap_or_default();
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap_or_default();
+        if told["sourcesContent"][0] != read(&source) || !root::workspace().join(&built).is_file() {
+            wrong.push(format!("{}: build it again (grunt amd)", built.display()));
+        }
+    }
+    assert_none("amd/build is what amd/src says", &wrong);
+}

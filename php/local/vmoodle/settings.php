@@ -31,6 +31,7 @@ if (\local_vmoodle\bridge::is_control_site()) {
         'tenants' => ['index', 'managevmoodles'],
         'run' => ['run', 'execute', 'operations'],
         'jobs' => ['jobs', 'execute'],
+        'compare' => ['compare', 'managevmoodles'],
         'snapshots' => ['snapshots', 'managevmoodles'],
         'policies' => ['policies', 'managevmoodles'],
         'trash' => ['trash', 'managevmoodles'],

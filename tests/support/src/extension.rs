@@ -39,7 +39,16 @@ pub fn ini_folder() -> &'static Path {
 fn build() -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let profile = std::env::var("VMOODLE_PROFILE").unwrap_or_else(|_| "dev".to_owned());
-    let result = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // What cargo says to a test program of itself would be news to build scripts (ring's) that look at it: they would run anew
+    // in this build, and again in the next one from a shell, with all that stands on them.
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_string_lossy();
+        if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") || told == "OUT_DIR" {
+            command.env_remove(&name);
+        }
+    }
+    let result = command
         .args(["build", "--quiet", "-p", "vmoodle-php", "--profile", &profile])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(root::workspace())

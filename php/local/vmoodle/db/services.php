@@ -43,8 +43,15 @@ $functions = [
         'classname' => 'local_vmoodle\external\list_tenants',
         'description' => 'The tenants of the farm.',
         'type' => 'read',
-        'ajax' => false,
+        'ajax' => true,
         'capabilities' => 'local/vmoodle:managevmoodles',
+    ],
+    'local_vmoodle_match_tenants' => [
+        'classname' => 'local_vmoodle\external\match_tenants',
+        'description' => 'Which tenants are meant by target words, and where a setting has a value.',
+        'type' => 'read',
+        'ajax' => true,
+        'capabilities' => 'local/vmoodle:execute',
     ],
     'local_vmoodle_resolve_host' => [
         'classname' => 'local_vmoodle\external\resolve_host',

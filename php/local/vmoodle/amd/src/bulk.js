@@ -20,24 +20,24 @@
  * @copyright  2026 The vmoodle authors
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
-define([], function() {
-    const TICKED = 'input[data-togglegroup="report-select-all"][data-toggle="slave"]:checked';
 
-    return {
-        follow: function() {
-            const form = document.querySelector('[data-region="local_vmoodle-bulk"]');
-            const select = form.querySelector('select');
-            const button = form.querySelector('button');
-            const follow = function() {
-                const ids = Array.from(document.querySelectorAll(TICKED)).map(box => box.value);
-                form.querySelector('input[name="ids"]').value = ids.join(',');
-                select.disabled = ids.length === 0;
-                button.disabled = ids.length === 0 || select.value === '';
-            };
-            // The boxes of the report are changed by its own script, after the event that a person causes.
-            document.addEventListener('change', () => window.setTimeout(follow));
-            document.addEventListener('click', () => window.setTimeout(follow));
-            follow();
-        },
+const TICKED = 'input[data-togglegroup="report-select-all"][data-toggle="slave"]:checked';
+
+/**
+ * Follows the boxes of the report.
+ */
+export const follow = () => {
+    const form = document.querySelector('[data-region="local_vmoodle-bulk"]');
+    const select = form.querySelector('select');
+    const button = form.querySelector('button');
+    const update = () => {
+        const ids = Array.from(document.querySelectorAll(TICKED)).map(box => box.value);
+        form.querySelector('input[name="ids"]').value = ids.join(',');
+        select.disabled = ids.length === 0;
+        button.disabled = ids.length === 0 || select.value === '';
     };
-});
+    // The boxes of the report are changed by its own script, after the event that a person causes.
+    document.addEventListener('change', () => window.setTimeout(update));
+    document.addEventListener('click', () => window.setTimeout(update));
+    update();
+};

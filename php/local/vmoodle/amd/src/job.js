@@ -20,33 +20,35 @@
  * @copyright  2026 The vmoodle authors
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
-define(['core/ajax', 'core/notification'], function(Ajax, Notification) {
-    const EVERY = 2000;
+import Ajax from 'core/ajax';
+import Notification from 'core/notification';
 
-    /**
-     * Asks how far the job is, until it has ended; then the page is loaded anew for its report and buttons.
-     *
-     * @param {HTMLElement} region
-     */
-    const ask = function(region) {
-        const call = {methodname: 'local_vmoodle_get_job', args: {id: Number(region.dataset.job)}};
-        Ajax.call([call])[0].then(function(job) {
-            if (job.finished) {
-                window.location.reload();
-                return;
-            }
-            region.querySelector('[data-region="badge"]').innerHTML = job.badge;
-            region.querySelector('[data-region="counts"]').innerHTML = job.counts;
-            region.querySelector('[data-region="bar"]').value = job.percent;
-            window.setTimeout(ask, EVERY, region);
+const EVERY = 2000;
+
+/**
+ * Asks how far the job is, until it has ended; then the page is loaded anew for its report and buttons.
+ *
+ * @param {HTMLElement} region
+ */
+const ask = async(region) => {
+    try {
+        const job = await Ajax.call([{methodname: 'local_vmoodle_get_job', args: {id: Number(region.dataset.job)}}])[0];
+        if (job.finished) {
+            window.location.reload();
             return;
-        }).catch(Notification.exception);
-    };
+        }
+        region.querySelector('[data-region="badge"]').innerHTML = job.badge;
+        region.querySelector('[data-region="counts"]').innerHTML = job.counts;
+        region.querySelector('[data-region="bar"]').value = job.percent;
+        window.setTimeout(ask, EVERY, region);
+    } catch (error) {
+        Notification.exception(error);
+    }
+};
 
-    return {
-        watch: function() {
-            const region = document.querySelector('[data-region="local_vmoodle-job"]');
-            window.setTimeout(ask, EVERY, region);
-        },
-    };
-});
+/**
+ * Watches the job.
+ */
+export const watch = () => {
+    window.setTimeout(ask, EVERY, document.querySelector('[data-region="local_vmoodle-job"]'));
+};

@@ -20,57 +20,62 @@
  * @copyright  2026 The vmoodle authors
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
-define(['core/ajax', 'core/notification', 'core/templates'], function(Ajax, Notification, Templates) {
-    const COLUMNS = ['id', 'vhostname', 'vdbhost', 'vdbport', 'vdbname', 'vdblogin', 'vdbpass', 'vdbprefix', 'vdatapath', 'server'];
+import Ajax from 'core/ajax';
+import Notification from 'core/notification';
+import Templates from 'core/templates';
 
-    /**
-     * The field of a column.
-     *
-     * @param {String} name
-     * @returns {HTMLElement|null}
-     */
-    const field = name => document.querySelector('form.mform [name="' + name + '"]');
+const COLUMNS = ['id', 'vhostname', 'vdbhost', 'vdbport', 'vdbname', 'vdblogin', 'vdbpass', 'vdbprefix', 'vdatapath', 'server'];
 
-    /**
-     * Fills what nobody has typed in from the short name, as the original's form did.
-     *
-     * @param {Object} patterns by column
-     */
-    const fill = function(patterns) {
-        const typed = new Set();
-        Object.keys(patterns).forEach(name => field(name).addEventListener('input', () => typed.add(name)));
-        field('shortname').addEventListener('input', function() {
-            const instance = field('shortname').value.trim().toLowerCase().replace(/[ -]/g, '_');
-            Object.keys(patterns).filter(name => !typed.has(name)).forEach(function(name) {
-                field(name).value = patterns[name].split('<%%INSTANCE%%>').join(instance);
-            });
+/**
+ * The field of a column.
+ *
+ * @param {String} name
+ * @returns {HTMLElement|null}
+ */
+const field = name => document.querySelector(`form.mform [name="${name}"]`);
+
+/**
+ * Fills what nobody has typed in from the short name, as the original's form did.
+ *
+ * @param {Object} patterns by column
+ */
+const fill = (patterns) => {
+    const typed = new Set();
+    Object.keys(patterns).forEach(name => field(name).addEventListener('input', () => typed.add(name)));
+    field('shortname').addEventListener('input', () => {
+        const instance = field('shortname').value.trim().toLowerCase().replace(/[ -]/g, '_');
+        Object.keys(patterns).filter(name => !typed.has(name)).forEach(name => {
+            field(name).value = patterns[name].split('<%%INSTANCE%%>').join(instance);
         });
-    };
+    });
+};
 
-    /**
-     * Asks the server for the checks, and shows them.
-     */
-    const check = function() {
-        const row = {};
-        COLUMNS.forEach(function(name) {
-            row[name] = field(name) ? field(name).value : '';
-        });
+/**
+ * Asks the server for the checks, and shows them.
+ */
+const check = async() => {
+    const row = {};
+    COLUMNS.forEach(name => {
+        row[name] = field(name) ? field(name).value : '';
+    });
+    try {
         const call = {methodname: 'local_vmoodle_check_tenant', args: {row: JSON.stringify(row)}};
-        Ajax.call([call])[0].then(function(checks) {
-            return Templates.renderForPromise('local_vmoodle/tenant_checks', {checks: checks});
-        }).then(function(rendered) {
-            const region = document.querySelector('[data-region="local_vmoodle-checks"]');
-            Templates.replaceNodeContents(region, rendered.html, rendered.js);
-            return;
-        }).catch(Notification.exception);
-    };
+        const checks = await Ajax.call([call])[0];
+        const {html, js} = await Templates.renderForPromise('local_vmoodle/tenant_checks', {checks});
+        Templates.replaceNodeContents('[data-region="local_vmoodle-checks"]', html, js);
+    } catch (error) {
+        Notification.exception(error);
+    }
+};
 
-    return {
-        follow: function(patterns) {
-            if (!Array.isArray(patterns)) {
-                fill(patterns);
-            }
-            field('check').addEventListener('click', check);
-        },
-    };
-});
+/**
+ * Follows the form.
+ *
+ * @param {Object} patterns by column; an empty list where there are none
+ */
+export const follow = (patterns) => {
+    if (!Array.isArray(patterns)) {
+        fill(patterns);
+    }
+    field('check').addEventListener('click', check);
+};

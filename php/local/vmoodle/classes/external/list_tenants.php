@@ -41,6 +41,7 @@ class list_tenants extends external_api {
             'targets' => new external_multiple_structure(new external_value(PARAM_RAW, 'Selector'), 'Targets', VALUE_DEFAULT, []),
             'limit' => new external_value(PARAM_INT, 'At most so many', VALUE_DEFAULT, 100),
             'offset' => new external_value(PARAM_INT, 'After so many', VALUE_DEFAULT, 0),
+            'search' => new external_value(PARAM_RAW, 'Part of a name or an address', VALUE_DEFAULT, ''),
         ]);
     }
 
@@ -50,18 +51,20 @@ class list_tenants extends external_api {
      * @param array $targets selectors; none for all
      * @param int $limit at most so many
      * @param int $offset after so many
+     * @param string $search part of a name or an address
      * @return array
      */
-    public static function execute(array $targets = [], int $limit = 100, int $offset = 0): array {
-        [$targets, $limit, $offset] = array_values(self::validate_parameters(self::execute_parameters(), [
+    public static function execute(array $targets = [], int $limit = 100, int $offset = 0, string $search = ''): array {
+        [$targets, $limit, $offset, $search] = array_values(self::validate_parameters(self::execute_parameters(), [
             'targets' => $targets,
             'limit' => $limit,
             'offset' => $offset,
+            'search' => $search,
         ]));
         $context = \context_system::instance();
         self::validate_context($context);
         require_capability('local/vmoodle:managevmoodles', $context);
-        $filter = ['limit' => $limit, 'offset' => $offset] + ($targets ? ['targets' => $targets] : []);
+        $filter = ['limit' => $limit, 'offset' => $offset] + array_filter(['targets' => $targets, 'search' => $search]);
         return array_map(static fn(array $row): array => [
             'id' => $row['id'],
             'name' => (string)$row['name'],

@@ -34,6 +34,9 @@ use local_vmoodle\output\words;
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
 class operation_form extends \moodleform {
+    /** @var string[] parameters that take several lines. */
+    private const LONG = ['sql', 'preset', 'message'];
+
     #[\Override]
     protected function definition() {
         $form = $this->_form;
@@ -49,6 +52,7 @@ class operation_form extends \moodleform {
             $form->addHelpButton('targets', 'targets', 'local_vmoodle');
             $form->setDefault('targets', $this->_customdata['targets']);
             $form->addRule('targets', null, 'required', null, 'client');
+            $this->add_matches();
         }
         foreach ($operation['parameters'] as $parameter) {
             $this->add_parameter($parameter);
@@ -73,6 +77,26 @@ class operation_form extends \moodleform {
     }
 
     /**
+     * Adds what follows the targets as they are typed: how many tenants are meant, and those where a setting has a value.
+     */
+    private function add_matches(): void {
+        global $PAGE;
+        $form = $this->_form;
+        $region = \html_writer::div('', '', ['data-region' => 'local_vmoodle-matches', 'aria-live' => 'polite']);
+        $form->addElement('static', 'matches', '', $region);
+        $where = [];
+        foreach (['wherename', 'wherevalue'] as $name) {
+            $label = get_string($name, 'local_vmoodle');
+            $where[] = $form->createElement('text', $name, $label, ['size' => 25, 'placeholder' => $label]);
+            $form->setType($name, PARAM_RAW_TRIMMED);
+        }
+        $where[] = $form->createElement('button', 'where', get_string('wherekeep', 'local_vmoodle'));
+        $form->addGroup($where, 'wheregroup', get_string('where', 'local_vmoodle'), [' '], false);
+        $form->addHelpButton('wheregroup', 'where', 'local_vmoodle');
+        $PAGE->requires->js_call_amd('local_vmoodle/targets', 'follow');
+    }
+
+    /**
      * Adds the field of a parameter.
      *
      * @param array $parameter name, kind, required, default, choices
@@ -80,7 +104,7 @@ class operation_form extends \moodleform {
     private function add_parameter(array $parameter): void {
         $form = $this->_form;
         $name = 'p_' . $parameter['name'];
-        $label = words::parameter($parameter['name']);
+        $label = words::parameter($parameter['name'], $this->_customdata['operation']['name']);
         switch ($parameter['kind']) {
             case 'flag':
                 if ($parameter['default'] === null) {
@@ -102,16 +126,53 @@ class operation_form extends \moodleform {
                 $form->addElement('passwordunmask', $name, $label);
                 break;
             default:
-                $form->addElement('text', $name, $label, ['size' => $parameter['kind'] === 'int' ? 8 : 60]);
-                $form->setType($name, PARAM_RAW_TRIMMED);
+                $this->add_typed($name, $label, $parameter);
         }
-        $form->setDefault($name, $this->_customdata['values'][$parameter['name']] ?? $parameter['default']);
+        $value = $this->_customdata['values'][$parameter['name']] ?? $parameter['default'];
+        if ($form->getElement($name)->getAttribute('multiple')) {
+            $value = array_filter(array_map('trim', explode(',', (string)$value)), 'strlen');
+        }
+        $form->setDefault($name, $value);
         if ($parameter['required'] && $parameter['kind'] !== 'flag') {
             $form->addRule($name, null, 'required', null, 'client');
         }
         if ($parameter['name'] === 'nodes') {
             $form->addHelpButton($name, 'nodes', 'local_vmoodle');
         }
+    }
+
+    /**
+     * Adds the field of a parameter that is typed, or chosen from what there is.
+     *
+     * @param string $name of the field
+     * @param string $label its label
+     * @param array $parameter name, kind, default
+     */
+    private function add_typed(string $name, string $label, array $parameter): void {
+        $form = $this->_form;
+        $list = choices::of($this->_customdata['operation']['name'], $parameter);
+        if (in_array($parameter['name'], self::LONG, true)) {
+            $form->addElement('textarea', $name, $label, ['rows' => 5, 'cols' => 60]);
+        } else if ($parameter['name'] === 'source') {
+            $ajax = ['ajax' => 'local_vmoodle/tenant_selector'] + self::typing();
+            $form->addElement('autocomplete', $name, $label, ['' => ''], $ajax);
+        } else if ($list !== null) {
+            $multiple = choices::is_multiple($parameter);
+            $options = ($multiple ? [] : ['' => '']) + $list;
+            $form->addElement('autocomplete', $name, $label, $options, ['multiple' => $multiple] + self::typing());
+        } else {
+            $form->addElement('text', $name, $label, ['size' => $parameter['kind'] === 'int' ? 8 : 60]);
+        }
+        $form->setType($name, $parameter['name'] === 'sql' ? PARAM_RAW : PARAM_RAW_TRIMMED);
+    }
+
+    /**
+     * What a list has whose values may be typed too.
+     *
+     * @return array attributes of an autocomplete
+     */
+    private static function typing(): array {
+        return ['tags' => true, 'noselectionstring' => get_string('choosedots')];
     }
 
     #[\Override]
@@ -159,7 +220,17 @@ class operation_form extends \moodleform {
     public static function mark(array $data): string {
         $asked = array_filter($data, static fn($name) => $name === 'targets' || str_starts_with($name, 'p_'), ARRAY_FILTER_USE_KEY);
         ksort($asked);
-        return hash('sha256', sesskey() . json_encode(array_map('strval', $asked)));
+        return hash('sha256', sesskey() . json_encode(array_map([self::class, 'text'], $asked)));
+    }
+
+    /**
+     * A submitted value as one text; several are a list with commas.
+     *
+     * @param mixed $value text, or list of texts
+     * @return string
+     */
+    private static function text($value): string {
+        return is_array($value) ? implode(',', $value) : (string)$value;
     }
 
     /**
@@ -171,7 +242,7 @@ class operation_form extends \moodleform {
     public function parameters(\stdClass $data): array {
         $parameters = [];
         foreach ($this->_customdata['operation']['parameters'] as $parameter) {
-            $value = $data->{'p_' . $parameter['name']} ?? '';
+            $value = self::text($data->{'p_' . $parameter['name']} ?? '');
             if ($parameter['name'] === 'nodes' && json_decode($value) === null) {
                 $value = bridge::nodes($value)['nodes'];
             }

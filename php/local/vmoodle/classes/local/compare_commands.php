@@ -17,6 +17,7 @@
 namespace local_vmoodle\local;
 
 use local_vmoodle\bridge;
+use local_vmoodle\local\comparison\plugins;
 
 /**
  * Many tenants side by side on the command line: the script cli/compare.php.
@@ -74,14 +75,9 @@ final class compare_commands {
             'types' => array_values(array_filter($filter, static fn(string $word): bool => !$full($word))),
             'plugins' => array_values(array_filter($filter, $full)),
         ]));
-        $text = static function (array $cell): string {
-            $words = array_map(static fn(string $than): string => get_string("comparebehind_$than", 'local_vmoodle'), $cell['behind']);
-            $state = get_string("comparestate_{$cell['state']}", 'local_vmoodle');
-            return implode(', ', array_merge([trim("$state {$cell['version']}")], $words));
-        };
         return [$compared['tenants'], array_map(static fn(array $line): array => [
-            'name' => $line['plugin'], 'value' => $text($line['value']), 'alike' => $line['alike'],
-            'odd' => array_map($text, $line['odd']),
+            'name' => $line['plugin'], 'value' => plugins::text($line['value']), 'alike' => $line['alike'],
+            'odd' => array_map([plugins::class, 'text'], $line['odd']),
         ], $compared['plugins'])];
     }
 

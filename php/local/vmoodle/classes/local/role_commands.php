@@ -142,8 +142,7 @@ final class role_commands {
                 foreach ($found['tenants'] as $tenant) {
                     $line[] = isset($missing[$tenant]) ? 'norole' : $row['odd'][$tenant] ?? $row['majority'];
                 }
-                // A spreadsheet would run a text of another site's administrator as a formula.
-                $lines[] = preg_replace('/^(?=[=+\-@\t\r])/', "'", $line);
+                $lines[] = spreadsheet::safe($line);
             }
         }
         return $lines;

@@ -47,7 +47,7 @@ final class sql_commands {
             if ($cli->option('json')) {
                 cli::line(cli::json($row));
             } else if ($cli->option('csv')) {
-                self::row($row, $heading);
+                array_map([self::class, 'put'], self::row($row, $heading));
             } else {
                 $page[] = array_map([self::class, 'text'], $row);
                 if (count($page) >= self::PAGE) {
@@ -117,6 +117,23 @@ final class sql_commands {
      * @param array $job the job
      */
     public static function csv(array $job): void {
+        foreach (self::lines($job) as $line) {
+            self::put($line);
+        }
+        foreach ($job['items'] as $item) {
+            if ((string)$item['error'] !== '') {
+                cli::note(get_string('clitenanterror', 'local_vmoodle', ['host' => $item['wwwroot'], 'error' => $item['error']]));
+            }
+        }
+    }
+
+    /**
+     * The rows of all tenants of a job, each statement's heading before its first row.
+     *
+     * @param array $job the job
+     * @return \Generator lists of texts
+     */
+    public static function lines(array $job): \Generator {
         $headings = [];
         foreach ($job['items'] as $item) {
             foreach ($item['output']['statements'] ?? [] as $statement) {
@@ -125,30 +142,38 @@ final class sql_commands {
                 foreach ($statement['rows'] ?? [[$statement['affected']]] as $row) {
                     $headings[$number] ??= null;
                     $row = array_combine($columns, $row);
-                    self::row(['tenant' => $item['wwwroot'], 'statement' => $number] + $row, $headings[$number]);
+                    yield from self::row(['tenant' => $item['wwwroot'], 'statement' => $number] + $row, $headings[$number]);
                 }
-            }
-            if ((string)$item['error'] !== '') {
-                cli::note(get_string('clitenanterror', 'local_vmoodle', ['host' => $item['wwwroot'], 'error' => $item['error']]));
             }
         }
     }
 
     /**
-     * Prints a row of a CSV, and its heading before the first.
+     * A row as a line, and its heading before the first.
      *
      * @param array $row value by column
      * @param string[]|null $heading the columns, null before the first row
+     * @return array[] lists of texts
      */
-    private static function row(array $row, ?array &$heading): void {
-        self::$csv ??= fopen('php://stdout', 'w');
+    private static function row(array $row, ?array &$heading): array {
+        $lines = [];
         if ($heading === null) {
             $heading = array_keys($row);
-            fputcsv(self::$csv, $heading, ',', '"', '');
+            $lines[] = $heading;
         }
         // Another version of Moodle may have other columns.
-        $cells = array_map(static fn(string $column): string => self::text($row[$column] ?? null), $heading);
-        fputcsv(self::$csv, $cells, ',', '"', '');
+        $lines[] = array_map(static fn(string $column): string => self::text($row[$column] ?? null), $heading);
+        return $lines;
+    }
+
+    /**
+     * Prints a line of a CSV.
+     *
+     * @param string[] $line texts
+     */
+    private static function put(array $line): void {
+        self::$csv ??= fopen('php://stdout', 'w');
+        fputcsv(self::$csv, $line, ',', '"', '');
     }
 
     /**

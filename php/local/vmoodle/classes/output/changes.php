@@ -60,9 +60,7 @@ final class changes {
     public static function messages(\stdClass $row): string {
         $lines = [];
         if ((string)$row->errorcode !== '') {
-            $key = 'error_' . $row->errorcode;
-            $known = get_string_manager()->string_exists($key, 'local_vmoodle');
-            $lines[] = $known ? get_string($key, 'local_vmoodle', s($row->error)) : s($row->error);
+            $lines[] = words::error($row->errorcode, (string)$row->error);
         }
         foreach (json_decode((string)$row->warnings, true) ?: [] as $warning) {
             $lines[] = get_string('cliwarning', 'local_vmoodle', s((string)$warning));

@@ -16,6 +16,7 @@
 
 namespace local_vmoodle\output;
 
+use core\check\result;
 use core\output\named_templatable;
 
 /**
@@ -26,13 +27,17 @@ use core\output\named_templatable;
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
 final class farm_view implements named_templatable, \renderable {
+    /** @var string[] results of checks, the worst first. */
+    private const WORST = [result::CRITICAL, result::ERROR, result::WARNING, result::UNKNOWN, result::INFO, result::NA, result::OK];
+
     /**
      * Takes what is to be shown.
      *
      * @param int[] $states number of tenants by state
      * @param int[] $releases number of tenants by Moodle release
-     * @param int $jobs number of jobs that are queued or running
-     * @param int $late number of enabled tenants without cron for a day
+     * @param int[] $crons number of enabled tenants by the age of their last cron
+     * @param int $open number of jobs that are queued or running
+     * @param \stdClass[] $jobs the newest of them: id, operation, status
      * @param \core\check\check[] $checks of the farm
      */
     public function __construct(
@@ -40,10 +45,12 @@ final class farm_view implements named_templatable, \renderable {
         private readonly array $states,
         /** @var int[] number of tenants by Moodle release. */
         private readonly array $releases,
+        /** @var int[] number of enabled tenants by the age of their last cron. */
+        private readonly array $crons,
         /** @var int number of jobs that are queued or running. */
-        private readonly int $jobs,
-        /** @var int number of enabled tenants without cron for a day. */
-        private readonly int $late,
+        private readonly int $open,
+        /** @var \stdClass[] the newest of them: id, operation, status. */
+        private readonly array $jobs,
         /** @var \core\check\check[] of the farm. */
         private readonly array $checks
     ) {
@@ -59,21 +66,35 @@ final class farm_view implements named_templatable, \renderable {
         $url = static fn(string $page): string => (new \moodle_url("/local/vmoodle/{$page}.php"))->out(false);
         $checks = array_map(static fn(\core\check\check $check): array => [
             'name' => $check->get_name(),
+            'rank' => array_search($check->get_result()->get_status(), self::WORST),
             'status' => $output->check_result($check->get_result()),
             'summary' => $check->get_result()->get_summary(),
         ], $this->checks);
+        \core_collator::asort_array_of_arrays_by_key($checks, 'rank', \core_collator::SORT_NUMERIC);
+        $late = $this->crons['cronolder'] + $this->crons['cronnever'];
         return [
             'total' => array_sum($this->states),
-            'jobs' => $this->jobs,
-            'late' => $this->late,
+            'open' => $this->open,
+            'jobs' => array_map(static fn(\stdClass $job): array => [
+                'id' => $job->id,
+                'url' => (new \moodle_url('/local/vmoodle/job.php', ['id' => $job->id]))->out(false),
+                'operation' => $job->operation,
+                'badge' => state::badge($job->status),
+            ], array_values($this->jobs)),
+            'late' => $late,
             'tenantsurl' => $url('index'),
             'jobsurl' => $url('jobs'),
             'operationsurl' => $url('run'),
+            'compareurl' => $url('compare'),
             'states' => $this->chart($output, new \core\chart_pie(), array_combine(
                 array_map([state::class, 'word'], array_keys($this->states)),
                 $this->states
             )),
             'releases' => $this->chart($output, new \core\chart_bar(), $this->releases),
+            'crons' => $this->chart($output, new \core\chart_bar(), array_combine(
+                array_map(static fn(string $age): string => get_string($age, 'local_vmoodle'), array_keys($this->crons)),
+                $this->crons
+            )),
             'checks' => array_values($checks),
         ];
     }
@@ -87,7 +108,7 @@ final class farm_view implements named_templatable, \renderable {
      * @return string HTML, empty where nothing is counted
      */
     private function chart(\renderer_base $output, \core\chart_base $chart, array $counts): string {
-        if (!$counts) {
+        if (!array_sum($counts)) {
             return '';
         }
         $chart->add_series(new \core\chart_series(get_string('tenants', 'local_vmoodle'), array_values($counts)));

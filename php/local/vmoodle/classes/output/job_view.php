@@ -26,6 +26,9 @@ use core\output\named_templatable;
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
 final class job_view implements named_templatable, \renderable {
+    /** @var int the longest address that every server and browser takes, in characters. */
+    private const LONGEST = 2000;
+
     /** @var string[] states of items that have ended. */
     private const ENDED = ['done', 'skipped', 'failed', 'cancelled', 'unknown'];
 
@@ -57,7 +60,7 @@ final class job_view implements named_templatable, \renderable {
         $user = $job['userid'] ? \core_user::get_user($job['userid']) : false;
         $time = static fn(int $epoch): string => $epoch ? userdate($epoch) : '';
         $parameters = array_map(static fn(string $name, $value): array => [
-            'label' => words::parameter($name),
+            'label' => words::parameter($name, $job['operation']),
             'value' => is_string($value) ? $value : json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE),
         ], array_keys($job['parameters'] ?: []), $job['parameters'] ?: []);
         return self::progress($job) + [
@@ -75,6 +78,29 @@ final class job_view implements named_templatable, \renderable {
             'passwords' => array_map(static fn(string $wwwroot, string $password): string => get_string('clipassword',
                 'local_vmoodle', ['wwwroot' => $wwwroot, 'password' => $password]), array_keys($this->passwords), $this->passwords),
             'buttons' => $this->buttons($output),
+        ] + $this->links();
+    }
+
+    /**
+     * Where one goes on from here: to the rows that came, the same on other targets, something else on the same ones.
+     *
+     * @return array addresses by name, empty where there is nothing to go to
+     */
+    private function links(): array {
+        $job = $this->job;
+        $run = static fn(array $parameters): string => (new \moodle_url('/local/vmoodle/run.php', $parameters))->out(false);
+        $asked = ['operation' => $job['operation']];
+        foreach ($job['parameters'] ?: [] as $name => $value) {
+            $asked["p_{$name}"] = is_string($value) ? $value : json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+        }
+        $again = $run($asked);
+        $rows = array_filter($job['items'], static fn(array $item): bool => !empty($item['output']['statements']));
+        // A sealed secret is no value to be given again, and a long script no address.
+        $possible = $job['mode'] === 'run' && strlen($again) < self::LONGEST && !str_contains($again, rawurlencode('enc:v1:'));
+        return [
+            'rows' => $rows ? (new \moodle_url('/local/vmoodle/job.php', ['id' => $job['id'], 'action' => 'rows']))->out(false) : '',
+            'again' => $possible ? $again : '',
+            'others' => $job['targets'] ? $run(['targets' => implode("\n", $job['targets'])]) : '',
         ];
     }
 

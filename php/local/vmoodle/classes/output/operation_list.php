@@ -40,12 +40,15 @@ final class operation_list implements named_templatable, \renderable {
      *
      * @param array[] $operations descriptions
      * @param int[] $ids tenants that were ticked
+     * @param string $targets selectors where none were ticked
      */
     public function __construct(
         /** @var array[] descriptions. */
         private readonly array $operations,
         /** @var int[] tenants that were ticked. */
-        private readonly array $ids
+        private readonly array $ids,
+        /** @var string selectors where none were ticked. */
+        private readonly string $targets
     ) {
     }
 
@@ -66,8 +69,9 @@ final class operation_list implements named_templatable, \renderable {
                 }
             }
             $parameters = ['operation' => $operation['name']];
-            if ($this->ids && !$operation['makes']) {
-                $parameters['ids'] = implode(',', $this->ids);
+            if (!$operation['makes']) {
+                $chosen = $this->ids ? ['ids' => implode(',', $this->ids)] : ['targets' => $this->targets];
+                $parameters += array_filter($chosen, 'strlen');
             }
             $groups[$group][] = [
                 'name' => $operation['name'],
@@ -83,6 +87,7 @@ final class operation_list implements named_templatable, \renderable {
             'title' => get_string('group_' . $group, 'local_vmoodle'),
             'operations' => $operations,
         ];
-        return ['groups' => array_map($shown, array_keys($groups), $groups), 'tenants' => count($this->ids)];
+        return ['groups' => array_map($shown, array_keys($groups), $groups), 'tenants' => count($this->ids),
+            'targets' => $this->ids ? '' : $this->targets];
     }
 }

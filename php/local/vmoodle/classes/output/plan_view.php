@@ -56,8 +56,9 @@ final class plan_view implements named_templatable, \renderable {
         $alike = [];
         foreach ($this->plans as $plan) {
             $html = isset($plan['error']) ? '' : changes::html($plan['changes']);
-            $key = ($plan['error'] ?? '') . "\0" . $html;
-            $alike[$key] ??= ['error' => $plan['error'] ?? '', 'changes' => $html, 'sites' => []];
+            $error = isset($plan['error']) ? words::error((string)$plan['errorcode'], $plan['error']) : '';
+            $key = $error . "\0" . $html;
+            $alike[$key] ??= ['error' => $error, 'changes' => $html, 'sites' => []];
             $alike[$key]['sites'][] = $plan['tenant'];
         }
         $groups = array_map(static fn(array $group): array => [

@@ -51,7 +51,6 @@ final class state {
      */
     public static function badge(string $state): string {
         $colour = self::COLOURS[$state] ?? 'secondary';
-        $text = in_array($colour, ['warning', 'info']) ? 'text-dark' : 'text-white';
-        return \html_writer::span(self::word($state), "badge bg-{$colour} {$text}");
+        return \html_writer::span(self::word($state), badge::classes($colour));
     }
 }

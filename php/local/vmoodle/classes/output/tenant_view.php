@@ -88,6 +88,7 @@ final class tenant_view implements named_templatable, \renderable {
             'serving' => $row['state'] === 'enabled',
             'badge' => state::badge($row['state']),
             'edit' => (new \moodle_url('/local/vmoodle/edit.php', ['id' => $row['id']]))->out(false),
+            'copy' => $actions ? (new \moodle_url('/local/vmoodle/edit.php', ['source' => $row['vhostname']]))->out(false) : '',
             'columns' => array_map(static fn(string $name): array => [
                 'label' => get_string('column_' . $name, 'local_vmoodle'),
                 'value' => $row[$name],

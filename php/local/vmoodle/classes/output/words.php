@@ -38,10 +38,11 @@ final class words {
      * A parameter's label.
      *
      * @param string $name of the parameter
+     * @param string $operation whose parameter it is; it may have a word of its own for it
      * @return string
      */
-    public static function parameter(string $name): string {
-        return self::word('parameter_' . $name, $name);
+    public static function parameter(string $name, string $operation): string {
+        return self::word("parameter_{$operation}_{$name}", '') ?: self::word('parameter_' . $name, $name);
     }
 
     /**
@@ -52,6 +53,19 @@ final class words {
      */
     public static function choice(string $word): string {
         return self::word('choice_' . $word, $word);
+    }
+
+    /**
+     * What went wrong, in a sentence.
+     *
+     * @param string $code of the error
+     * @param string $message what the extension said
+     * @return string HTML
+     */
+    public static function error(string $code, string $message): string {
+        $key = 'error_' . $code;
+        $known = $code !== '' && get_string_manager()->string_exists($key, 'local_vmoodle');
+        return $known ? get_string($key, 'local_vmoodle', s($message)) : s($message);
     }
 
     /**

@@ -17,6 +17,7 @@
 namespace local_vmoodle\local\page;
 
 use local_vmoodle\bridge;
+use local_vmoodle\form\choices;
 use local_vmoodle\form\tenant_form;
 use local_vmoodle\native_exception;
 use local_vmoodle\task\run_job;
@@ -44,6 +45,7 @@ final class edit_page {
             require_capability('local/vmoodle:execute', $context);
         }
         bridge::require_control_site();
+        \navigation_node::override_active_url(new \moodle_url('/local/vmoodle/index.php'));
         admin_externalpage_setup('local_vmoodle_tenants', '', null, new \moodle_url(self::URL, ['id' => $id]));
     }
 
@@ -58,7 +60,7 @@ final class edit_page {
         $row = $id ? bridge::tenant("#{$id}") : null;
         $form = new tenant_form(new \moodle_url(self::URL, ['id' => $id]), [
             'row' => $row,
-            'templates' => self::templates(),
+            'templates' => choices::templates(),
             'servers' => $DB->get_fieldset_select('local_vmoodle_server', 'name', '1 = 1 ORDER BY name'),
             'networks' => $DB->get_fieldset_sql('SELECT DISTINCT mnet FROM {local_vmoodle} WHERE mnet > 0 ORDER BY mnet'),
         ]);
@@ -69,6 +71,9 @@ final class edit_page {
             $tags = is_array($row['tags']) ? implode(', ', $row['tags']) : $row['tags'];
             $settings = $row['settings'] ? json_encode($row['settings'], JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE) : '';
             $form->set_data(['tags' => $tags, 'settings' => is_string($row['settings']) ? $row['settings'] : $settings] + $row);
+        }
+        if (!$row) {
+            $form->set_data(['source' => optional_param('source', '', PARAM_RAW_TRIMMED)]);
         }
         $notice = '';
         if ($given = $form->get_data()) {
@@ -123,24 +128,6 @@ final class edit_page {
      */
     private static function back(int $id): \moodle_url {
         return $id ? new \moodle_url(tenant_page::URL, ['id' => $id]) : new \moodle_url('/local/vmoodle/index.php');
-    }
-
-    /**
-     * Snapshots that a tenant can be made of; those with a name first.
-     *
-     * @return string[] label by name or number
-     */
-    private static function templates(): array {
-        $named = [];
-        $others = [];
-        foreach (array_reverse(bridge::snapshots()) as $snapshot) {
-            if ($snapshot['problem'] === null && (string)$snapshot['name'] !== '') {
-                $named[$snapshot['name']] ??= "{$snapshot['name']} ({$snapshot['moodle']['release']})";
-            } else if ($snapshot['problem'] === null) {
-                $others[$snapshot['id']] = "{$snapshot['wwwroot']} ({$snapshot['id']})";
-            }
-        }
-        return $named + $others;
     }
 
     /**

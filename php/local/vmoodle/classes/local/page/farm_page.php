@@ -27,6 +27,12 @@ use local_vmoodle\output\farm_view;
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
 final class farm_page {
+    /** @var string jobs that have not ended. */
+    private const OPEN = "status IN ('queued', 'running')";
+
+    /** @var int jobs that are listed. */
+    private const JOBS = 10;
+
     /**
      * Lets only those in who may, and only on the control site.
      */
@@ -54,9 +60,31 @@ final class farm_page {
         return new farm_view(
             array_map('intval', $states),
             array_map('intval', $releases),
-            $DB->count_records_select('local_vmoodle_job', "status IN ('queued', 'running')"),
-            $DB->count_records_select('local_vmoodle', "state = 'enabled' AND lastcron < ?", [time() - DAYSECS]),
+            self::crons(),
+            $DB->count_records_select('local_vmoodle_job', self::OPEN),
+            $DB->get_records_select('local_vmoodle_job', self::OPEN, null, 'id DESC', 'id, operation, status', 0, self::JOBS),
             array_merge(local_vmoodle_status_checks(), local_vmoodle_security_checks())
         );
+    }
+
+    /**
+     * How long ago the crons of enabled tenants ran.
+     *
+     * @return int[] number of tenants by age: the string that says it
+     */
+    private static function crons(): array {
+        global $DB;
+        $sql = "SELECT COUNT(CASE WHEN lastcron >= :minutes THEN 1 END) AS cronminutes,
+                       COUNT(CASE WHEN lastcron >= :hour AND lastcron < :minutes2 THEN 1 END) AS cronhour,
+                       COUNT(CASE WHEN lastcron >= :day AND lastcron < :hour2 THEN 1 END) AS cronday,
+                       COUNT(CASE WHEN lastcron > 0 AND lastcron < :day2 THEN 1 END) AS cronolder,
+                       COUNT(CASE WHEN lastcron = 0 THEN 1 END) AS cronnever
+                  FROM {local_vmoodle}
+                 WHERE state = 'enabled'";
+        $times = ['minutes' => time() - 5 * MINSECS, 'hour' => time() - HOURSECS, 'day' => time() - DAYSECS];
+        foreach ($times as $name => $time) {
+            $times[$name . '2'] = $time;
+        }
+        return array_map('intval', (array)$DB->get_record_sql($sql, $times));
     }
 }

@@ -18,6 +18,8 @@ namespace local_vmoodle\local\page;
 
 use core_reportbuilder\system_report_factory;
 use local_vmoodle\bridge;
+use local_vmoodle\local\spreadsheet;
+use local_vmoodle\local\sql_commands;
 use local_vmoodle\output\job_view;
 use local_vmoodle\reportbuilder\local\systemreports\items;
 use local_vmoodle\task\run_job;
@@ -42,19 +44,23 @@ final class job_page {
         global $PAGE;
         require_capability('local/vmoodle:execute', \context_system::instance());
         bridge::require_control_site();
+        \navigation_node::override_active_url(new \moodle_url('/local/vmoodle/jobs.php'));
         admin_externalpage_setup('local_vmoodle_jobs', '', null, new \moodle_url(self::URL, ['id' => $id]));
         $PAGE->navbar->add(get_string('jobnumber', 'local_vmoodle', $id));
     }
 
     /**
-     * Does what a button asks for, and goes to the job that comes of it.
+     * Does what a button asks for, and goes to the job that comes of it; sends the rows that a script gave.
      *
      * @param int $id the job
-     * @param string $action cancel, retry, undo, run, passwords, or nothing
+     * @param string $action cancel, retry, undo, run, passwords, rows, or nothing
      * @return string[] the new passwords that were asked for, by the address of the site: this answer alone holds them
      */
     public static function process(int $id, string $action): array {
         global $USER;
+        if ($action === 'rows') {
+            spreadsheet::download("job-{$id}", sql_commands::lines(bridge::job($id)));
+        }
         if ($action === '' || ($_SERVER['REQUEST_METHOD'] ?? '') !== 'POST') {
             return [];
         }

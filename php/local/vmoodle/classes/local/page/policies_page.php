@@ -39,6 +39,7 @@ final class policies_page {
     public static function require_access(): void {
         require_capability('local/vmoodle:managevmoodles', \context_system::instance());
         bridge::require_control_site();
+        \navigation_node::override_active_url(new \moodle_url(self::URL));
         admin_externalpage_setup('local_vmoodle_policies');
     }
 

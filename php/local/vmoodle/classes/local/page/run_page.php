@@ -39,6 +39,7 @@ final class run_page {
     public static function require_access(): void {
         require_capability('local/vmoodle:execute', \context_system::instance());
         bridge::require_control_site();
+        \navigation_node::override_active_url(new \moodle_url(self::URL));
         admin_externalpage_setup('local_vmoodle_run');
     }
 
@@ -52,9 +53,9 @@ final class run_page {
     public static function content(string $name, array $ids): string {
         global $OUTPUT;
         $operations = array_column(bridge::operations(), null, 'name');
-        $targets = self::addresses($ids);
+        $targets = $ids ? self::addresses($ids) : optional_param('targets', '', PARAM_RAW);
         if (!isset($operations[$name])) {
-            return $OUTPUT->render(new operation_list(array_values($operations), $ids));
+            return $OUTPUT->render(new operation_list(array_values($operations), $ids, $targets));
         }
         $data = ['operation' => $operations[$name], 'targets' => $targets];
         $url = new \moodle_url(self::URL, ['operation' => $name]);
@@ -106,6 +107,10 @@ final class run_page {
      */
     private static function values(array $operation): array {
         $values = [];
+        // What was sent by the form is the form's.
+        if (($_SERVER['REQUEST_METHOD'] ?? '') === 'POST') {
+            return $values;
+        }
         foreach ($operation['parameters'] as $parameter) {
             if ($parameter['kind'] !== 'secret') {
                 $values[$parameter['name']] = optional_param('p_' . $parameter['name'], '', PARAM_RAW);

@@ -42,6 +42,7 @@ final class tenant_page {
         global $PAGE;
         require_capability('local/vmoodle:managevmoodles', \context_system::instance());
         bridge::require_control_site();
+        \navigation_node::override_active_url(new \moodle_url('/local/vmoodle/index.php'));
         admin_externalpage_setup('local_vmoodle_tenants', '', null, new \moodle_url(self::URL, ['id' => $id]));
         $PAGE->navbar->add(s(bridge::tenant("#{$id}")['vhostname']));
     }

@@ -22,6 +22,7 @@ use core_reportbuilder\local\helpers\format;
 use core_reportbuilder\local\report\column;
 use lang_string;
 use local_vmoodle\output\changes;
+use local_vmoodle\output\rows;
 use local_vmoodle\output\state;
 
 /**
@@ -60,7 +61,9 @@ class item extends farm_entity {
         $columns[] = $this->column('status', "{$alias}.status")
             ->add_callback(static fn(?string $status): string => state::badge((string)$status));
         $columns[] = $this->column('changes', "{$alias}.beforeimage")->set_is_sortable(false)
-            ->add_callback(static fn(?string $image): string => changes::of_image($image));
+            ->add_field("{$alias}.output")
+            ->add_callback(static fn(?string $image, \stdClass $row): string
+                => changes::of_image($image) . rows::of_output($row->output));
         $columns[] = $this->column('message', "{$alias}.error")
             ->add_fields("{$alias}.errorcode, {$alias}.warnings")
             ->set_is_sortable(false)

@@ -1,0 +1,44 @@
+<?php
+// This file is part of Moodle - https://moodle.org/
+//
+// Moodle is free software: you can redistribute it and/or modify
+// it under the terms of the GNU General Public License as published by
+// the Free Software Foundation, either version 3 of the License, or
+// (at your option) any later version.
+//
+// Moodle is distributed in the hope that it will be useful,
+// but WITHOUT ANY WARRANTY; without even the implied warranty of
+// MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
+// GNU General Public License for more details.
+//
+// You should have received a copy of the GNU General Public License
+// along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
+
+/**
+ * Roles, plugins and settings of many tenants side by side.
+ *
+ * @package    local_vmoodle
+ * @copyright  2026 The vmoodle authors
+ * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
+ */
+
+require_once(__DIR__ . '/../../config.php');
+require_once($CFG->libdir . '/adminlib.php');
+
+use local_vmoodle\local\comparison\comparison;
+use local_vmoodle\local\page\compare_page;
+
+$what = optional_param('what', 'roles', PARAM_ALPHA);
+$what = isset(comparison::KINDS[$what]) ? $what : 'roles';
+
+$PAGE->set_context(context_system::instance());
+$PAGE->set_url(compare_page::URL, ['what' => $what]);
+
+require_login(null, false);
+compare_page::require_access($what);
+$content = compare_page::content($what);
+
+echo $OUTPUT->header();
+echo $OUTPUT->heading(get_string('compare', 'local_vmoodle'));
+echo $content;
+echo $OUTPUT->footer();

@@ -1,0 +1,132 @@
+//! Operations on many tenants in the browser: from plan to undo, with and without a mouse.
+
+use serde_json::json;
+use support::wait;
+
+use crate::stage::{COPIES, SCHOOL, alone, class};
+
+#[test]
+fn a_setting_of_many_tenants_is_planned_set_and_put_back_by_keyboard_alone() {
+    let Some(stage) = alone() else { return };
+    let admin = stage.administrator();
+    admin.open("/local/vmoodle/run.php");
+    admin.tab_to("#vmoodle-find");
+    admin.write("set_config");
+    admin.tab_to("[role=main] section:not([hidden]) li:not([hidden]) a[href*='operation=set_config']");
+    admin.press_and_follow("Enter");
+    admin.tab_to("#id_targets");
+    admin.write("class*.example.org");
+    let counted = format!("Tenants: {COPIES}");
+    let told = wait::holds_within(std::time::Duration::from_secs(30), || admin.text().contains(&counted));
+    assert!(told, "how many tenants are meant is said while they are typed: {}", admin.text());
+    admin.tab_to("#fitem_id_p_name input[type=text]");
+    admin.write("supportname");
+    admin.press("Enter");
+    admin.tab_to("#id_p_value");
+    admin.write("Help for class");
+    admin.tab_to("#id_plan");
+    admin.press_and_follow("Enter");
+    let plan = admin.text();
+    assert!(plan.contains(&format!("With changes: {COPIES}")) && plan.contains("Help for class"), "{plan}");
+    let command = admin.ask("document.querySelector('details pre').textContent");
+    assert!(command.as_str().unwrap().contains("local/vmoodle/cli/run.php"), "the same on the command line: {command}");
+    admin.picture("plan");
+    assert_ne!(stage.setting(&class(2), "supportname"), "Help for class", "a plan changes nothing");
+    admin.tab_to("#id_run");
+    admin.press_and_follow("Enter");
+    stage.cron();
+    assert_eq!(stage.setting(&class(2), "supportname"), "Help for class");
+    assert_ne!(stage.setting(SCHOOL, "supportname"), "Help for class");
+
+    // The page of the job sees by itself that it has ended, and offers the way back.
+    let ended = || admin.sees("[data-region=local_vmoodle-job] form[action*='job.php'] button");
+    assert!(wait::holds_within(std::time::Duration::from_secs(30), || ended() && admin.text().contains("Undo")));
+    admin.settle();
+    admin.picture("job");
+    admin.tab_to("[data-region=local_vmoodle-job] form:has(input[value=undo]) button");
+    admin.press_and_follow("Enter");
+    stage.cron();
+    assert_ne!(stage.setting(&class(2), "supportname"), "Help for class");
+}
+
+#[test]
+fn ten_ticked_tenants_go_into_maintenance_and_come_back() {
+    let Some(stage) = alone() else { return };
+    let admin = stage.administrator();
+    admin.open("/local/vmoodle/index.php");
+    for number in 1..=10 {
+        let id = stage.row(&class(number), "id");
+        admin.click(&format!("input[data-togglegroup='report-select-all'][data-toggle=slave][value='{id}']"));
+    }
+    admin.choose("#vmoodle-bulk", "maintenance");
+    admin.follow("[data-region=local_vmoodle-bulk] button");
+    assert!(admin.text().contains("Tenants: 10"), "{}", admin.text());
+    admin.choose("#id_p_mode", "on");
+    admin.follow("#id_plan");
+    admin.run();
+    stage.cron();
+    let status = |number: usize| stage.web.get(class(number), "/?redirect=0").status;
+    assert_eq!((status(1), status(10), status(11)), (503, 503, 200));
+    admin.open("/local/vmoodle/jobs.php");
+    admin.follow("[role=main] tbody a[href*='job.php']");
+    admin.follow_text("Undo");
+    stage.cron();
+    assert_eq!((status(1), status(10), status(11)), (200, 200, 200));
+}
+
+#[test]
+fn a_query_is_asked_of_many_tenants_and_its_rows_are_downloaded() {
+    let Some(stage) = alone() else { return };
+    let admin = stage.administrator();
+    admin.open("/local/vmoodle/run.php?operation=run_sql&targets=tag:class");
+    admin.fill("#id_p_sql", "SELECT username, CONCAT('=', id) AS formula FROM {user}\nWHERE username = 'guest'");
+    admin.follow("#id_plan");
+    admin.fill("#id_confirmation", "run_sql");
+    admin.run();
+    stage.cron();
+    admin.look_again();
+    assert!(admin.text().contains("guest"), "the first rows are on the page: {}", admin.text());
+    let csv = admin.ask("fetch(document.querySelector('a[href*=\"action=rows\"]').href).then(answer => answer.text())");
+    let csv = csv.as_str().unwrap();
+    assert_eq!(csv.lines().count(), COPIES + 1, "{csv}");
+    assert!(csv.contains(&format!("http://{},1,guest,'=1", class(1))), "a formula stays a text: {csv}");
+}
+
+#[test]
+fn a_job_with_a_failing_tenant_is_watched_and_tried_again() {
+    let Some(stage) = alone() else { return };
+    let admin = stage.administrator();
+    let broken = class(3);
+    let name = stage.row(&broken, "vdbname");
+    let rename = |to: &str| stage.farm.call("tenant_update", json!([broken, { "vdbname": to }])).unwrap();
+    rename("nowhere_at_all");
+    admin.open("/local/vmoodle/run.php?operation=set_config&targets=tag:class");
+    admin.complete("p_name", "supportname");
+    admin.fill("#id_p_value", "Watched");
+    admin.follow("#id_plan");
+    admin.run();
+    stage.cron();
+    let ended = wait::holds_within(std::time::Duration::from_secs(30), || admin.text().contains("Try again"));
+    admin.settle();
+    let text = admin.text();
+    admin.picture("job-failing");
+    rename(&name);
+    assert!(ended, "{text}");
+    assert!(text.contains(&format!("Done {}", COPIES - 1)) && text.contains("Failed 1"), "{text}");
+    admin.follow_text("Try again what was not done");
+    stage.cron();
+    admin.look_again();
+    let text = admin.text();
+    assert!(text.contains("Done 1") && text.contains(&broken) && !text.contains(&class(4)), "{text}");
+    assert_eq!(stage.setting(&broken, "supportname"), "Watched");
+
+    // Only where a setting has a value: the list is made from the tenants' own databases.
+    stage.operate("set_config", &json!({ "name": "supportname", "value": "Elsewhere" }), &class(5));
+    admin.open("/local/vmoodle/run.php?operation=purge_caches&targets=tag:class");
+    admin.fill("input[name=wherename]", "supportname");
+    admin.fill("input[name=wherevalue]", "Elsewhere");
+    admin.click("[name=where]");
+    let only = format!("http://{}", class(5));
+    let kept = || admin.ask("document.querySelector('#id_targets').value") == json!(only);
+    assert!(wait::holds_within(std::time::Duration::from_secs(30), kept), "{}", admin.text());
+}

@@ -1,0 +1,145 @@
+//! Every page: who sees little, who reads French, who has a small screen.
+
+use serde_json::{Value, json};
+use support::process::output;
+use support::{moodle, php, root};
+
+use crate::person::Person;
+use crate::stage::{SCHOOL, Stage, alone};
+
+/// The pages of an administrator, each under a name.
+fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
+    let id = stage.row(SCHOOL, "id");
+    stage.operate("tenant_status", &json!({}), SCHOOL);
+    let job = stage.farm.control().run("SELECT MAX(id) FROM mdl_local_vmoodle_job").trim().to_owned();
+    let pages = [
+        ("farm", "farm.php?".to_owned()),
+        ("tenants", "index.php?".into()),
+        ("tenant", format!("tenant.php?id={id}")),
+        ("new", "edit.php?".into()),
+        ("edit", format!("edit.php?id={id}")),
+        ("operations", "run.php?".into()),
+        ("set_config", format!("run.php?operation=set_config&ids={id}")),
+        ("role_sync", format!("run.php?operation=role_sync&ids={id}")),
+        ("create_tenant", "run.php?operation=create_tenant".into()),
+        ("destroy_tenant", format!("run.php?operation=destroy_tenant&ids={id}")),
+        ("roles", "compare.php?what=roles&targets=all&role=student&differences=0".into()),
+        ("plugins", "compare.php?what=plugins&targets=all&type=mod&differences=0".into()),
+        ("settings", "compare.php?what=config&targets=all&differences=0".into()),
+        ("jobs", "jobs.php?".into()),
+        ("job", format!("job.php?id={job}")),
+        ("snapshots", "snapshots.php?".into()),
+        ("policies", "policies.php?".into()),
+        ("policy", "policies.php?edit=*".into()),
+        ("trash", "trash.php?".into()),
+    ];
+    pages.into_iter().map(|(name, address)| (name, format!("/local/vmoodle/{address}"))).collect()
+}
+
+#[test]
+fn no_page_has_a_serious_accessibility_fault_or_is_wider_than_a_small_screen() {
+    let Some(stage) = alone() else { return };
+    let admin = stage.administrator();
+    // The copy of axe-core that Moodle's own tests use.
+    let axe = std::fs::read_to_string(moodle::folder().join("lib/behat/axe/axe.min.js")).unwrap();
+    // Moodle's own field that completes what is typed has an empty list box while nothing is chosen.
+    let run = "axe.run({include: ['#region-main'], exclude: ['.form-autocomplete-selection']}, {resultTypes: ['violations']}).then(found => JSON.stringify(found.violations
+        .filter(fault => ['serious', 'critical'].includes(fault.impact))
+        .map(fault => [fault.id, fault.help, fault.nodes.map(node => node.html).slice(0, 3)])))";
+    let mut faults = Vec::new();
+    for (name, address) in pages(&stage) {
+        admin.open(&address);
+        admin.picture(name);
+        admin.ask(&axe);
+        let found = admin.ask(run);
+        if found != "[]" {
+            faults.push(format!("{name}: {}", found.as_str().unwrap()));
+        }
+        admin.narrow(true);
+        let beyond = admin.ask("document.documentElement.scrollWidth - window.innerWidth").as_i64().unwrap();
+        if beyond > 0 {
+            faults.push(format!("{name}: {beyond} pixels beyond a small screen: {}", widest(&admin)));
+        }
+        admin.picture(&format!("{name}-narrow"));
+        admin.narrow(false);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What sticks out of a narrow page.
+fn widest(person: &Person) -> Value {
+    person.ask(
+        "Array.from(document.querySelectorAll('#region-main *'))
+            .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
+            .map(element => element.tagName + '.' + element.className).slice(0, 5).join(' ')",
+    )
+}
+
+#[test]
+fn nothing_in_english_shows_on_a_french_page() {
+    let Some(stage) = alone() else { return };
+    let texts = |language: &str| -> Value {
+        let file = root::workspace().join(format!("php/local/vmoodle/lang/{language}/local_vmoodle.php"));
+        let script = "define('MOODLE_INTERNAL', 1); include($argv[1]); echo json_encode($string);";
+        serde_json::from_str(&output(php::command().args(["-r", script]).arg(file))).unwrap()
+    };
+    let french = texts("fr");
+    let mut settings = stage.farm.script("admin/cli/cfg.php", None);
+    output(settings.args(["--name=debugstringids", "--set=1"]));
+    let admin = stage.administrator();
+    admin.open("/local/vmoodle/farm.php?lang=fr");
+    let mut faults = Vec::new();
+    for (name, address) in pages(&stage) {
+        // Moodle says after each text which string it is: where it is one of ours, it must be the French one, and what is
+        // none at all must be a fact and no sentence.
+        admin.open(&format!("{address}&strings=1"));
+        let found = admin.ask(&format!("({LOOK})({french})"));
+        let found: Vec<String> = serde_json::from_str(found.as_str().unwrap()).unwrap();
+        faults.extend(found.into_iter().map(|text| format!("{name}: {text}")));
+    }
+    output(stage.farm.script("admin/cli/cfg.php", None).args(["--name=debugstringids", "--set=0"]));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Looks at every text of the page; gives those that are not French and should be.
+const LOOK: &str = r"french => {
+    const faults = new Set();
+    const mark = /\s*\{([^{}\/\s]+)\/(\w*)\}/g;
+    const pattern = text => new RegExp(text.split(/\{\$a(?:->\w+)?\}/)
+        .map(part => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/\s+/g, '\\s+')).join('[^]*') + '\\s*$');
+    const judge = text => {
+        const words = text.trim();
+        if (!words) {
+            return;
+        }
+        let marked = false;
+        for (const found of words.matchAll(mark)) {
+            // A text may have others in it.
+            const said = words.slice(0, found.index).replace(mark, '').trim();
+            marked = true;
+            if (found[2] === 'local_vmoodle' && !pattern(french[found[1]] || '').test(said)) {
+                faults.add(`${found[1]}: ${said}`);
+            }
+        }
+        // Two words with a space between are a sentence, unless they are the name of a site. The last two are Moodle's own,
+        // whose scripts ask for them without the mark.
+        if (!marked && /\p{Ll}{2,} \p{Ll}{2,}/u.test(words)
+                && !/^Site \S+$|^Selected items:$|^Click to enter text$/.test(words)) {
+            faults.add(`no string: ${words}`);
+        }
+    };
+    const main = document.querySelector('#region-main');
+    const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        if (!['SCRIPT', 'STYLE', 'CODE', 'PRE', 'TEXTAREA'].includes(walker.currentNode.parentElement.tagName)) {
+            judge(walker.currentNode.data);
+        }
+    }
+    main.querySelectorAll('*').forEach(element => {
+        ['title', 'aria-label', 'placeholder', 'alt'].forEach(name => judge(element.getAttribute(name) || ''));
+        if (element.matches('input[type=submit], input[type=button]')) {
+            judge(element.value);
+        }
+    });
+    return JSON.stringify(Array.from(faults));
+}";
