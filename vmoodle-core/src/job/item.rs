@@ -1,5 +1,6 @@
 //! One item: planned, written down, done, and its end written down. An error or a panic reaches no other item.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -120,10 +121,10 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
     let entry = |what| Entry { item: bench_id(&item), tenant: item.int("tenantid").unwrap_or(0), what };
 
     let known: Option<Vec<Change>> = kept_image.and_then(|image| serde_json::from_str(&image).ok());
-    let (bench, changes, image) = if let Some(changes) = known {
-        (bench, changes, None)
+    let (mut bench, changes, image, kept) = if let Some(changes) = known {
+        (bench, changes, None, None)
     } else {
-        let pass = shared.gates.pass(Some(&server)).await?;
+        let mut pass = shared.gates.pass(Some(&server)).await?;
         if !shared.may_begin() {
             return Ok(Done::Untried);
         }
@@ -131,24 +132,36 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
         let inside = shared.clone();
         let planned = apart(async move { bench.plan(&inside).await }).await;
         *worked += began.elapsed();
-        let (bench, changes) = match planned {
+        let (mut bench, changes) = match planned {
             Ok((bench, Ok(changes))) => (bench, changes),
-            Ok((bench, Err(error))) => return failed(shared, attempts, error, bench.steps.kept()),
+            Ok((mut bench, Err(error))) => {
+                bench.leave().await;
+                return failed(shared, attempts, error, bench.steps.kept());
+            }
             Err(error) => return failed(shared, attempts, error, Kept::default()),
         };
+        // It is what the changes are made with a moment later.
+        let goes_on = bench.site.is_some() && !changes.is_empty();
+        let kept = if goes_on { shared.gates.keep(&server, &mut pass) } else { None };
+        if kept.is_none() {
+            bench.leave().await;
+        }
         drop(pass);
         if changes.is_empty() && !shared.run.operation.meta().reads_only && !shared.run.undo {
             return Ok(Done::Nothing);
         }
         let image = (!changes.is_empty()).then(|| serde_json::to_string(&changes)).transpose();
-        (bench, changes, image.map_err(|e| Error::new(Kind::Internal, "an image is no JSON").because(e))?)
+        let image = image.map_err(|e| Error::new(Kind::Internal, "an image is no JSON").because(e))?;
+        (bench, changes, image, kept)
     };
     if let Err(error) = shared.scribe.write(entry(What::Begin(image))).await {
+        bench.leave().await;
         return failed(shared, attempts, error, Kept::default());
     }
 
-    let _pass = shared.gates.pass(Some(&server)).await?;
+    let _pass = shared.gates.resume(&server, kept).await?;
     if !shared.may_begin() {
+        bench.leave().await;
         return Ok(Done::Untried);
     }
     let began = Instant::now();
@@ -199,6 +212,8 @@ struct Bench {
     tenant: Rc<Tenant>,
     parameters: Map<String, Value>,
     steps: Steps,
+    /// The connection that the plan has left open.
+    site: Option<Db>,
 }
 
 impl Bench {
@@ -219,6 +234,7 @@ impl Bench {
             tenant: Rc::new(tenant),
             parameters,
             steps: Steps::resume(Box::new(keeper), text("memory"), text("warnings")),
+            site: None,
         })
     }
 
@@ -233,6 +249,14 @@ impl Bench {
             steps: Some(&mut self.steps),
             memo: shared.memo.clone(),
             stale: Vec::new(),
+            site: Cell::new(self.site.take()),
+        }
+    }
+
+    /// Closes what the plan has left open.
+    async fn leave(&mut self) {
+        if let Some(site) = self.site.take() {
+            site.close().await;
         }
     }
 
@@ -241,8 +265,9 @@ impl Bench {
         let mut db = shared.pool.take().await?;
         let mut work = self.work(shared, &mut db);
         let mut planned = shared.run.operation.plan(&mut work).await;
-        let stale = std::mem::take(&mut work.stale);
+        let (stale, site) = (std::mem::take(&mut work.stale), work.site.take());
         shared.pool.back(db, &planned);
+        self.site = site;
         if !stale.is_empty() && planned.as_ref().is_ok_and(Vec::is_empty) {
             planned = shared.caches.drop_entries(&self.tenant, &stale).await.map(|_| Vec::new());
         }
@@ -259,8 +284,11 @@ impl Bench {
         } else {
             operation.apply(&mut work, changes).await
         };
-        let stale = std::mem::take(&mut work.stale);
+        let (stale, site) = (std::mem::take(&mut work.stale), work.site.take());
         shared.pool.back(db, &done);
+        if let Some(site) = site {
+            site.close().await;
+        }
         let dropped = match done {
             Ok(()) if !stale.is_empty() => shared.caches.drop_entries(&self.tenant, &stale).await,
             done => done.map(|()| Vec::new()),

@@ -57,7 +57,8 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     if whole.is_empty() && single.is_empty() {
         return Err(Error::new(Kind::BadParameter, "neither `types` nor `plugins` is given"));
     }
-    let source = source(work).await?;
+    let memo = work.memo.clone();
+    let source = memo.once("source", async || source(work).await).await?;
     if source.id == work.tenant.id {
         return Ok(Vec::new());
     }
@@ -65,7 +66,8 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
         whole.iter().copied().chain(single.iter().map(|plugin| plugin.kind)).collect();
     kinds.sort_by_key(|kind| kind.name);
     kinds.dedup();
-    let model = read(work, &source, &kinds, &[]).await?;
+    // The kinds are those of the parameters, so all items of a run ask for the same.
+    let model = memo.once("model", async || model(work, &source, &kinds).await).await?;
     let mut wanted: Vec<(Plugin<'_>, State)> = Vec::new();
     let of_types: Vec<(&'static PluginType, Vec<String>)> =
         whole.iter().map(|kind| (*kind, model.installed_of(kind))).collect();
@@ -81,7 +83,7 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
         .filter(|(plugin, _)| plugin.kind.name == "mod")
         .map(|(plugin, state)| (plugin.name, *state))
         .collect();
-    let from = read(work, work.tenant, &kinds, &modules).await?;
+    let from = plugins::states(work, Asked { kinds: &kinds, modules: &modules }).await?;
     let mut to = from.clone();
     // What comes on comes first: the last editor that is on may go where another one is there.
     wanted.sort_by_key(|(_, state)| *state);
@@ -110,14 +112,9 @@ async fn source(work: &mut Work<'_>) -> Result<Tenant> {
     row::tenant(&tenants::find(work.db, &shape, name).await?)
 }
 
-async fn read(
-    work: &Work<'_>,
-    tenant: &Tenant,
-    kinds: &[&'static PluginType],
-    modules: &[(&str, State)],
-) -> Result<States> {
-    let mut site = Db::open_tenant(tenant, &work.control.settings, work.keyring).await?;
-    let read = States::read(&mut site, Asked { kinds, modules }).await;
+async fn model(work: &Work<'_>, source: &Tenant, kinds: &[&'static PluginType]) -> Result<States> {
+    let mut site = Db::open_tenant(source, &work.control.settings, work.keyring).await?;
+    let read = States::read(&mut site, Asked { kinds, modules: &[] }).await;
     site.close().await;
-    read.map_err(|error| error.of_tenant(tenant.address.to_string()))
+    read.map_err(|error| error.of_tenant(source.address.to_string()))
 }

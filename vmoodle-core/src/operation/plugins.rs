@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::contract::{Change, Work};
 use crate::error::Result;
+use crate::moodle::plugins::states::Asked;
 use crate::moodle::plugins::{Cell, Difference, State, States, present, write};
 use crate::registry::farm::now;
 
@@ -17,6 +18,14 @@ pub(super) fn words(work: &Work<'_>, name: &str) -> Vec<String> {
 pub(super) fn changes(from: &States, to: &States) -> Vec<Change> {
     let change = |one: Difference| Change { what: one.cell.to_string(), before: one.before, after: one.after };
     to.differences(from).into_iter().map(change).collect()
+}
+
+/// What the tenant says of its plugins.
+pub(super) async fn states(work: &Work<'_>, asked: Asked<'_>) -> Result<States> {
+    let mut site = work.open_site().await?;
+    let read = States::read(&mut site, asked).await;
+    work.leave_site(site, &read).await;
+    read.map_err(|error| error.of_tenant(work.tenant.address.to_string()))
 }
 
 /// Turns a plugin on or off in what is planned; refuses what only Moodle's own PHP can tell.
@@ -66,7 +75,7 @@ async fn put(work: &mut Work<'_>, changes: &[Change], back: bool) -> Result<()> 
         Ok(left)
     }
     .await;
-    site.close().await;
+    work.leave_site(site, &done).await;
     let left = done.map_err(|error: crate::error::Error| error.of_tenant(work.tenant.address.to_string()))?;
     if let (Some(steps), true) = (work.steps.as_mut(), left.sessions > 0) {
         steps.warn(format!("{} people who had signed in by that authentication were signed out", left.sessions));
