@@ -3,6 +3,7 @@
 
 mod admin;
 mod adopt;
+mod broken;
 mod caches;
 mod check;
 mod clone;
@@ -12,6 +13,7 @@ mod config;
 mod connection;
 mod crash;
 mod cron;
+mod fleet;
 mod identity;
 mod job;
 mod life;
