@@ -6,12 +6,14 @@
 mod admin;
 mod code_change;
 mod cron;
+mod fleet;
 mod identity;
 mod life;
 mod nodes;
 mod original;
 mod pages;
 mod plugins;
+mod policies;
 mod roles;
 mod scripts;
 mod sql;
