@@ -102,7 +102,8 @@ fn ends(error: &Error, attempts: i64) -> &'static str {
     }
 }
 
-/// Plans the item and does it. It holds a place of its server only while it works, not while it is written down.
+/// Plans the item and does it. It holds a place of its server only while it works, not while it is written down; its
+/// connection may wait open for that.
 async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> Result<Done> {
     let Claimed { item, tenant } = claimed;
     let attempts = item.int("attempts").unwrap_or(1);
