@@ -3,6 +3,7 @@
 
 mod admin;
 mod adopt;
+mod broken;
 mod brought;
 mod caches;
 mod check;
@@ -14,6 +15,7 @@ mod connection;
 mod courses;
 mod crash;
 mod cron;
+mod fleet;
 mod identity;
 mod job;
 mod life;

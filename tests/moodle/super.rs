@@ -40,17 +40,17 @@ $writer->set_mode_mappings([
 ]);
 ";
 
-const OURS: usize = 0;
-const TWIN: usize = 1;
-const IN_REDIS: usize = 2;
+pub(crate) const OURS: usize = 0;
+pub(crate) const TWIN: usize = 1;
+pub(crate) const IN_REDIS: usize = 2;
 
-fn host(tenant: usize) -> &'static str {
+pub(crate) fn host(tenant: usize) -> &'static str {
     TENANTS[tenant].0
 }
 
 /// Runs a job on tenants, to its end.
 #[allow(clippy::needless_pass_by_value, reason = "called with `json!`")]
-fn job(stage: &Stage, operation: &str, parameters: Value, tenants: &[usize]) -> Value {
+pub(crate) fn job(stage: &Stage, operation: &str, parameters: Value, tenants: &[usize]) -> Value {
     let targets: Vec<&str> = tenants.iter().map(|tenant| host(*tenant)).collect();
     let arguments = json!([operation, parameters, targets, {"confirm": true}]);
     let job = stage.farm.call("job_submit", arguments).unwrap();
@@ -72,23 +72,23 @@ fn rows(database: &Database) -> BTreeSet<String> {
 }
 
 /// What work on a site takes away and adds.
-fn change(database: &Database, work: impl FnOnce()) -> (Vec<String>, Vec<String>) {
+pub(crate) fn change(database: &Database, work: impl FnOnce()) -> (Vec<String>, Vec<String>) {
     let before = rows(database);
     work();
     let after = rows(database);
     (before.difference(&after).cloned().collect(), after.difference(&before).cloned().collect())
 }
 
-fn moodle(stage: &Stage, script: &str, arguments: &[&str]) {
+pub(crate) fn moodle(stage: &Stage, script: &str, arguments: &[&str]) {
     output(stage.farm.script(script, Some(host(TWIN))).args(arguments));
 }
 
-fn see(stage: &Stage, tenant: usize) -> Value {
+pub(crate) fn see(stage: &Stage, tenant: usize) -> Value {
     stage.web.get(host(tenant), "/super_probe.php").json()
 }
 
 /// The stage with the third tenant's caches in Redis.
-fn ready(stage: &Stage, redis: &Redis) {
+pub(crate) fn ready(stage: &Stage, redis: &Redis) {
     stage.farm.code().replace("super_probe.php", PROBE.as_bytes());
     stage.farm.code().replace("super_redis.php", INTO_REDIS.as_bytes());
     let mut script = stage.farm.script("super_redis.php", Some(host(IN_REDIS)));
@@ -96,7 +96,7 @@ fn ready(stage: &Stage, redis: &Redis) {
 }
 
 /// Back to the store of files.
-fn done(stage: &Stage) {
+pub(crate) fn done(stage: &Stage) {
     fs::remove_file(stage.farm.dataroot(host(IN_REDIS)).join("muc/config.php")).unwrap();
 }
 

@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u8)] = &[
     // Words.
     ("error", 0),
     ("host", 1),
+    ("nearest", 1),
     ("secret", 1),
     ("ident", 2),
     ("overrides", 3),
@@ -30,6 +31,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("registry", 10),
     ("snapshot", 10),
     ("nodes", 10),
+    ("fleet", 10),
     ("resolve", 10),
     // What changes tenants, and what runs it.
     ("steps", 10),

@@ -101,6 +101,8 @@ kinds! {
     BadConfiguration = "bad_configuration", Control, Control, false;
     /// A file of nodes has faults; nothing was made.
     NodesInvalid = "nodes_invalid", Caller, Invalid, false;
+    /// The description of a fleet has faults; nothing was changed.
+    FleetInvalid = "fleet_invalid", Caller, Invalid, false;
     /// A `config.php` cannot be read, or is no PHP file.
     ConfigUnreadable = "config_unreadable", Caller, Invalid, false;
     /// The host belongs to another tenant, to an alias or to the control site.

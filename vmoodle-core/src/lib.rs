@@ -54,6 +54,7 @@ pub mod farm;
 pub(crate) mod files;
 #[cfg(feature = "testing")]
 pub mod files;
+pub(crate) mod fleet;
 pub mod gate;
 pub mod host;
 pub mod ident;
@@ -65,6 +66,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod moodle;
 #[cfg(feature = "testing")]
 pub mod moodle;
+pub mod nearest;
 #[cfg(not(feature = "testing"))]
 pub(crate) mod nodes;
 #[cfg(feature = "testing")]

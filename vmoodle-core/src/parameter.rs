@@ -113,7 +113,11 @@ const COPIED: usize = 4096;
 
 /// The values that are too long to be copied (`long`), or the others.
 pub fn split(values: &Map<String, Value>, long: bool) -> Map<String, Value> {
-    let is_long = |value: &Value| matches!(value, Value::String(text) if text.len() > COPIED);
+    let is_long = |value: &Value| match value {
+        Value::String(text) => text.len() > COPIED,
+        Value::Array(_) | Value::Object(_) => value.to_string().len() > COPIED,
+        _ => false,
+    };
     values
         .iter()
         .filter(|(_, value)| is_long(value) == long)

@@ -10,6 +10,7 @@
 mod boot;
 mod cfg;
 mod error;
+mod fleet;
 mod jobs;
 mod kept;
 mod memory;
@@ -70,5 +71,5 @@ extern "C" fn info(_module: *mut ModuleEntry) {
 pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     let module = module.name("vmoodle").info_function(info).request_shutdown_function(request_shutdown);
     let module = module.post_deactivate_function(request_over);
-    roles::register(jobs::register(tenants::register(boot::register(module))))
+    fleet::register(roles::register(jobs::register(tenants::register(boot::register(module)))))
 }

@@ -558,6 +558,35 @@ function plugin_compare(array $targets, array $filter = []): array {}
 function config_compare(array $targets, array $names): array {}
 
 /**
+ * What differs from the description of a fleet; changes nothing. What a description may say stands in `samples/fleet.yaml`;
+ * YAML and JSON are read. Where blocks overlap the later one wins, which `overlaps` tells.
+ *
+ * @param string $contents the description
+ * @param string $folder where the presets stand that it names
+ * @return array{meant: int, drift: int, failed: int, overlaps: list<array{what: string, block: string, over: string,
+ *     tenants: int}>, idle: list<string>, tenants: list<array{tenant: string, digest: string, changes: list<array{operation:
+ *     string, what: string, before: mixed, after: mixed}>, errors: list<array{operation: string, errorcode: string, error:
+ *     string}>}>} only tenants with a change or an error; secrets are masked; `idle` are blocks that mean no tenant
+ * @throws InvalidException `fleet_invalid` with the lines, `bad_parameter`
+ */
+function fleet_plan(string $contents, string $folder): array {}
+
+/**
+ * Writes down the jobs that make tenants as the description of a fleet says, one for each operation and set of tenants that
+ * want the same; {@see job_run()} runs them. They make the changes that were planned and no others.
+ *
+ * @param string $contents the description
+ * @param string $folder where the presets stand that it names
+ * @param array{shown?: array<string, string>, concurrency?: int, on_error?: string|int, userid?: int} $options `shown` are the
+ *     digests by tenant of a plan that was shown: a tenant whose differences are others by now is refused
+ * @return array{jobs: list<array{job: int, operation: string, tenants: int}>, refused: list<array{tenant: string, errorcode:
+ *     string, error: string}>, meant: int, drift: int, failed: int, overlaps: list<array<string, mixed>>, idle: list<string>,
+ *     tenants: list<array<string, mixed>>} as {@see fleet_plan()}
+ * @throws InvalidException `fleet_invalid` with the lines, `bad_parameter`
+ */
+function fleet_apply(string $contents, string $folder, array $options = []): array {}
+
+/**
  * Reads a file of nodes (the original's CSV, or JSON) and checks it whole; nothing is touched.
  *
  * @param string $contents the file, in UTF-8

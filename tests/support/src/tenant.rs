@@ -13,8 +13,12 @@ pub fn fill(database: &Database, name: &str) {
         let columns = "id BIGINT PRIMARY KEY, component VARCHAR(255), nextruntime BIGINT, classname VARCHAR(255), userid BIGINT, customdata TEXT, timestarted BIGINT, hostname VARCHAR(255), pid BIGINT, faildelay BIGINT, lastruntime BIGINT, disabled BIGINT DEFAULT 0, attemptsavailable BIGINT";
         database.run(&format!("CREATE TABLE mdl_{table} ({columns})"));
     }
-    database
-        .run("CREATE TABLE mdl_user_preferences (id BIGINT PRIMARY KEY, userid BIGINT, name VARCHAR(255), value TEXT)");
+    let id = match database.engine {
+        Engine::MariaDb => "BIGINT AUTO_INCREMENT PRIMARY KEY",
+        Engine::Postgres => "BIGSERIAL PRIMARY KEY",
+    };
+    let columns = format!("id {id}, userid BIGINT, name VARCHAR(255), value TEXT");
+    database.run(&format!("CREATE TABLE mdl_user_preferences ({columns})"));
     database.run(&rows(database, name));
 }
 

@@ -3,6 +3,7 @@
 //! Every call connects, works and says goodbye; nothing is kept between calls, so a process may fork at any time.
 
 mod compare;
+mod fleet;
 mod jobs;
 mod publication;
 mod query;

@@ -90,12 +90,19 @@ impl From<Fault> for Error {
             Cause::Locked => (Kind::ControlUnreachable, "is locked by somebody else"),
             Cause::DuplicateKey | Cause::Other => (Kind::Internal, "refuses a statement"),
         };
-        let kind = if control { kind } else { Kind::TenantUnreachable };
+        let kind = match fault.cause {
+            _ if control => kind,
+            Cause::NoTable => Kind::NoMoodle,
+            _ => Kind::TenantUnreachable,
+        };
         let hint = match fault.cause {
             Cause::Unreachable => Some("check that the server runs and takes connections"),
             Cause::BadCredentials => Some("check the account, its password and its rights"),
             Cause::UnsupportedLogin => Some("give the account a native password (ed25519 is not supported)"),
             Cause::NoTable if control => Some("install or upgrade the plugin: `php admin/cli/upgrade.php`"),
+            Cause::NoTable => {
+                Some("an upgrade may have stopped half-way; or `vdbname` and `vdbprefix` are not the site's")
+            }
             Cause::Locked => Some("another administrator is publishing: try again"),
             _ => None,
         };

@@ -1,5 +1,6 @@
 //! Jobs that make their tenants: each node gets its row when the job is written down.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
@@ -89,6 +90,7 @@ pub(super) async fn plan(
                     steps: None,
                     memo: Rc::default(),
                     stale: Vec::new(),
+                    site: Cell::default(),
                 };
                 shown(&tenant.address.to_string(), operation.plan(&mut work).await)
             }

@@ -1,5 +1,6 @@
 //! One item: planned, written down, done, and its end written down. An error or a panic reaches no other item.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -110,7 +111,8 @@ fn ends(error: &Error, attempts: i64) -> &'static str {
     }
 }
 
-/// Plans the item and does it. It holds a place of its server only while it works, not while it is written down.
+/// Plans the item and does it. It holds a place of its server only while it works, not while it is written down; its
+/// connection may wait open for that.
 async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> Result<Done> {
     let Claimed { item, tenant } = claimed;
     let attempts = item.int("attempts").unwrap_or(1);
@@ -129,10 +131,10 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
     let entry = |what| Entry { item: bench_id(&item), tenant: item.int("tenantid").unwrap_or(0), what };
 
     let known: Option<Vec<Change>> = kept_image.and_then(|image| serde_json::from_str(&image).ok());
-    let (bench, changes, image) = if let Some(changes) = known {
-        (bench, changes, None)
+    let (mut bench, changes, image, kept) = if let Some(changes) = known {
+        (bench, changes, None, None)
     } else {
-        let pass = shared.gates.pass(Some(&server)).await?;
+        let mut pass = shared.gates.pass(Some(&server)).await?;
         if !shared.may_begin() {
             return Ok(Done::Untried);
         }
@@ -140,24 +142,36 @@ async fn work(shared: &Rc<Shared>, claimed: Claimed, worked: &mut Duration) -> R
         let inside = shared.clone();
         let planned = apart(async move { bench.plan(&inside).await }).await;
         *worked += began.elapsed();
-        let (bench, changes) = match planned {
+        let (mut bench, changes) = match planned {
             Ok((bench, Ok(changes))) => (bench, changes),
-            Ok((mut bench, Err(error))) => return failed(shared, attempts, error, bench.left()),
+            Ok((mut bench, Err(error))) => {
+                bench.leave().await;
+                return failed(shared, attempts, error, bench.left());
+            }
             Err(error) => return failed(shared, attempts, error, Left::default()),
         };
+        // It is what the changes are made with a moment later.
+        let goes_on = bench.site.is_some() && !changes.is_empty();
+        let kept = if goes_on { shared.gates.keep(&server, &mut pass) } else { None };
+        if kept.is_none() {
+            bench.leave().await;
+        }
         drop(pass);
         if changes.is_empty() && !shared.run.operation.meta().reads_only && !shared.run.undo {
             return Ok(Done::Nothing);
         }
         let image = (!changes.is_empty()).then(|| serde_json::to_string(&changes)).transpose();
-        (bench, changes, image.map_err(|e| Error::new(Kind::Internal, "an image is no JSON").because(e))?)
+        let image = image.map_err(|e| Error::new(Kind::Internal, "an image is no JSON").because(e))?;
+        (bench, changes, image, kept)
     };
     if let Err(error) = shared.scribe.write(entry(What::Begin(image))).await {
+        bench.leave().await;
         return failed(shared, attempts, error, Left::default());
     }
 
-    let _pass = shared.gates.pass(Some(&server)).await?;
+    let _pass = shared.gates.resume(&server, kept).await?;
     if !shared.may_begin() {
+        bench.leave().await;
         return Ok(Done::Untried);
     }
     let began = Instant::now();
@@ -214,6 +228,8 @@ struct Bench {
     tenant: Rc<Tenant>,
     parameters: Map<String, Value>,
     steps: Steps,
+    /// The connection that the plan has left open.
+    site: Option<Db>,
 }
 
 impl Bench {
@@ -234,6 +250,7 @@ impl Bench {
             tenant: Rc::new(tenant),
             parameters,
             steps: Steps::resume(Box::new(keeper), text("memory"), text("warnings")),
+            site: None,
         })
     }
 
@@ -254,6 +271,14 @@ impl Bench {
             steps: Some(&mut self.steps),
             memo: shared.memo.clone(),
             stale: Vec::new(),
+            site: Cell::new(self.site.take()),
+        }
+    }
+
+    /// Closes what the plan has left open.
+    async fn leave(&mut self) {
+        if let Some(site) = self.site.take() {
+            site.close().await;
         }
     }
 
@@ -262,8 +287,9 @@ impl Bench {
         let mut db = shared.pool.take().await?;
         let mut work = self.work(shared, &mut db);
         let mut planned = shared.run.operation.plan(&mut work).await;
-        let stale = std::mem::take(&mut work.stale);
+        let (stale, site) = (std::mem::take(&mut work.stale), work.site.take());
         shared.pool.back(db, &planned);
+        self.site = site;
         if !stale.is_empty() && planned.as_ref().is_ok_and(Vec::is_empty) {
             planned = drop_stale(shared, &self.tenant, &stale).await.map(|_| Vec::new());
         }
@@ -280,8 +306,11 @@ impl Bench {
         } else {
             operation.apply(&mut work, changes).await
         };
-        let stale = std::mem::take(&mut work.stale);
+        let (stale, site) = (std::mem::take(&mut work.stale), work.site.take());
         shared.pool.back(db, &done);
+        if let Some(site) = site {
+            site.close().await;
+        }
         let dropped = match done {
             Ok(()) if !stale.is_empty() => drop_stale(shared, &self.tenant, &stale).await,
             done => done.map(|()| Vec::new()),

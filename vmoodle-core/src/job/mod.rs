@@ -6,6 +6,7 @@
 mod batch;
 mod births;
 mod claim;
+mod draft;
 mod executor;
 mod gates;
 mod item;
@@ -39,7 +40,9 @@ use crate::targets::Targets;
 use crate::tenant::Tenant;
 use pool::Pool;
 
+pub(crate) use draft::{Draft, draft, submit_drafts};
 pub(crate) use passwords::tell as tell_passwords;
+pub(crate) use plan::change_as_json;
 pub(crate) use survey::survey;
 
 /// Who publishes the registry while a job changes it.
@@ -71,8 +74,9 @@ pub(crate) async fn plan(
         return births::plan(db, control, &keyring, operation, asked, &parameters).await;
     }
     let tenants = chosen(db, asked.targets).await?;
-    let question = plan::Question { keyring, operation, parameters, memo: Rc::default() };
-    Box::pin(plan::plan(db, Pool::new(control.clone()), question, tenants)).await
+    let question = plan::Question { keyring: Rc::new(keyring), operation, parameters, memo: Rc::default() };
+    let planned = Box::pin(plan::plan(db, Pool::new(control.clone()), question, tenants)).await?;
+    Ok(planned.into_iter().map(|(tenant, changes)| plan::shown(&tenant.address.to_string(), changes)).collect())
 }
 
 /// Writes a job and its items; gives its number.

@@ -29,6 +29,6 @@ pub use cell::{Cell, Difference};
 pub use decide::Position;
 pub use plugin::Plugin;
 pub use states::{State, States};
-pub use table::PluginType;
 #[cfg(any(test, feature = "testing"))]
 pub use table::TYPES;
+pub use table::{PluginType, kind_of_setting};

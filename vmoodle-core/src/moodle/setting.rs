@@ -45,15 +45,14 @@ impl Setting {
         self.plugin.as_deref().map_or_else(Stale::core_config, Stale::plugin_config)
     }
 
+    /// Whether its name says that its values are secrets: see [`names_secret`].
+    pub fn names_secret(&self) -> bool {
+        names_secret(&self.name)
+    }
+
     /// Whether a value of it is nobody's to read: see [`is_secret`].
     pub fn is_secret(&self, value: &str) -> bool {
         is_secret(&self.name, value)
-    }
-
-    /// What the log may say of a value (`lib/adminlib.php`, `admin_setting_configpasswordunmask`).
-    fn logged(&self, value: Option<&str>) -> Option<String> {
-        let masked = |value: &str| if self.is_secret(value) { "********".to_owned() } else { value.to_owned() };
-        value.map(masked)
     }
 }
 
@@ -66,14 +65,19 @@ impl fmt::Display for Setting {
     }
 }
 
+/// Whether a setting's name says that its values are secrets: better one too many.
+pub fn names_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let inside = ["passw", "secret", "token", "passphrase", "credential", "private", "apikey"];
+    let at_end = ["key", "pass", "pwd", "_pw", "salt"];
+    inside.iter().any(|word| name.contains(word)) || at_end.iter().any(|word| name.ends_with(word))
+}
+
 /// Whether a setting's value is nobody's to read: by its name, unless it is a flag, a length or a number of days.
 pub fn is_secret(name: &str, value: &str) -> bool {
-    let name = name.to_ascii_lowercase();
     // Nothing is no secret either.
     let is_number = value.len() <= 5 && value.bytes().all(|b| b.is_ascii_digit());
-    let inside = ["passw", "secret", "token", "passphrase", "credential", "privatekey", "apikey"];
-    let at_end = ["key", "pass", "pwd"];
-    !is_number && (inside.iter().any(|word| name.contains(word)) || at_end.iter().any(|word| name.ends_with(word)))
+    !is_number && names_secret(name)
 }
 
 /// Settings that say who the site is: a slip in one of them breaks it.
@@ -103,7 +107,20 @@ pub struct Swap {
     pub from: Option<String>,
     /// What it becomes.
     pub to: Option<String>,
+    /// Whether its values are secrets whatever its name says.
+    pub hidden: bool,
 }
+
+impl Swap {
+    /// What the log may say of a value (`lib/adminlib.php`, `admin_setting_configpasswordunmask`).
+    fn logged(&self, value: Option<&str>) -> Option<String> {
+        let is_masked = |value: &str| !value.is_empty() && self.hidden || self.setting.is_secret(value);
+        value.map(|value| if is_masked(value) { MASKED.to_owned() } else { value.to_owned() })
+    }
+}
+
+/// What stands in Moodle's log in place of a secret.
+const MASKED: &str = "********";
 
 /// Whether a change leaves a row in `{config_log}`: Moodle's pages and `admin/cli/cfg.php` do, its other scripts do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,12 +167,12 @@ pub async fn swap(db: &mut Db, swaps: &[Swap], log: Log, now: i64) -> Result<()>
     let params: Vec<Param> = due
         .iter()
         .flat_map(|(swap, _)| {
-            let Swap { setting, from, to } = swap;
+            let Swap { setting, from, to, .. } = swap;
             let texts = [
                 setting.plugin.clone(),
                 Some(setting.name.clone()),
-                setting.logged(to.as_deref()),
-                setting.logged(from.as_deref()),
+                swap.logged(to.as_deref()),
+                swap.logged(from.as_deref()),
             ];
             [Param::from(0), now.into()].into_iter().chain(texts.map(Param::from))
         })
@@ -254,12 +271,23 @@ mod tests {
     #[test]
     fn secrets_are_known_by_their_names_and_flags_are_none() {
         let is_secret = |name: &str, value: &str| Setting::parse(name, None).unwrap().is_secret(value);
-        for name in ["smtppass", "auth_ldap/bind_pw_secret", "recaptchaprivatekey", "proxypassword", "x/apitoken"] {
+        for name in [
+            "smtppass",
+            "auth_ldap/bind_pw",
+            "auth_ldap/bind_pw_secret",
+            "recaptchaprivatekey",
+            "proxypassword",
+            "x/apitoken",
+        ] {
             assert!(is_secret(name, "hidden!"), "{name}");
         }
         assert!(!is_secret("passwordpolicy", "1") && !is_secret("minpasswordlength", "12") && !is_secret("theme", "x"));
-        let setting = Setting::parse("smtppass", None).unwrap();
-        assert_eq!(setting.logged(Some("hidden!")).as_deref(), Some("********"));
-        assert_eq!((setting.logged(Some("")).as_deref(), setting.logged(None)), (Some(""), None));
+        let swap =
+            |name: &str, hidden| Swap { setting: Setting::parse(name, None).unwrap(), from: None, to: None, hidden };
+        for secret in [swap("smtppass", false), swap("theme", true)] {
+            assert_eq!(secret.logged(Some("hidden!")).as_deref(), Some("********"));
+            assert_eq!((secret.logged(Some("")).as_deref(), secret.logged(None)), (Some(""), None));
+        }
+        assert_eq!(swap("theme", false).logged(Some("boost")).as_deref(), Some("boost"));
     }
 }

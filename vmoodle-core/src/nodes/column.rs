@@ -1,6 +1,7 @@
 //! The columns that a file of nodes may have.
 
 use crate::ident::{ConfigName, PluginName};
+use crate::nearest::nearest;
 
 /// Columns of the registry that can be given.
 pub(super) const REGISTRY: &[&str] = &[
@@ -74,25 +75,8 @@ pub(super) fn is_known(column: &str) -> bool {
 pub(super) fn unknown(column: &str) -> String {
     let shown = crate::host::escape(column);
     let all = REGISTRY.iter().chain(MAKING);
-    let lower = column.to_lowercase();
-    let nearest = all.map(|one| (distance(&lower, one), one)).min().filter(|(steps, _)| *steps <= 2);
-    match nearest {
-        Some((_, one)) => format!("there is no column `{shown}`: did you mean `{one}`?"),
+    match nearest(column, all.copied()) {
+        Some(one) => format!("there is no column `{shown}`: did you mean `{one}`?"),
         None => format!("there is no column `{shown}`: settings are `config_<key>` or `<type>_<plugin>|<setting>`"),
     }
-}
-
-/// How many letters must be changed, added or removed to make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let changed = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -12,6 +12,24 @@ use crate::registry::farm::now;
 use crate::registry::policies;
 use crate::secret::{Keyring, Secret, Stored};
 
+/// What a setting shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// Its value; `None` takes it away.
+    pub(super) value: Option<String>,
+    /// It is a secret whatever its name says.
+    pub(super) hidden: bool,
+}
+
+impl From<Option<String>> for Wish {
+    fn from(value: Option<String>) -> Self {
+        Self { value, hidden: false }
+    }
+}
+
+/// What settings shall be.
+pub(super) type Wishes = BTreeMap<Setting, Wish>;
+
 /// Refuses settings that mean nothing in a tenant's table, and without `force` those that say who the site is.
 pub(super) fn check(setting: &Setting, force: bool) -> Result<()> {
     let refused =
@@ -29,13 +47,12 @@ pub(super) fn check(setting: &Setting, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// The changes that make settings what they shall be; `None` takes one away. Without `force` a setting that the farm
+/// The changes that make settings what they shall be. Without `force` a setting that the farm
 /// defines is refused, as `admin/cli/cfg.php` refuses it: the change would not show.
-pub(super) async fn plan(
-    work: &mut Work<'_>,
-    wanted: &BTreeMap<Setting, Option<String>>,
-    force: bool,
-) -> Result<Vec<Change>> {
+pub(super) async fn plan(work: &mut Work<'_>, wanted: &Wishes, force: bool) -> Result<Vec<Change>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
     let forced = policies::settings_of(work.db, work.tenant).await?;
     if let Some(setting) =
         wanted.keys().find(|setting| overrides::gives(&forced, setting.plugin.as_deref(), &setting.name))
@@ -51,16 +68,17 @@ pub(super) async fn plan(
     }
     let mut site = work.open_site().await?;
     let current = setting::current(&mut site, &wanted.keys().collect::<Vec<_>>()).await;
-    site.close().await;
+    work.leave_site(site, &current).await;
     let current = current?;
     let mut changes = Vec::new();
-    for (setting, after) in wanted {
+    for (setting, Wish { value: after, hidden }) in wanted {
         let before = current.get(setting).cloned();
         if before != *after {
+            let show = if *hidden { sealed } else { shown };
             changes.push(Change {
                 what: setting.to_string(),
-                before: shown(setting, before, work.keyring)?,
-                after: shown(setting, after.clone(), work.keyring)?,
+                before: show(setting, before, work.keyring)?,
+                after: show(setting, after.clone(), work.keyring)?,
             });
         }
     }
@@ -94,7 +112,7 @@ async fn make(work: &mut Work<'_>, swaps: &[Swap], log: Log) -> Result<()> {
         Ok(transaction.commit().await?)
     }
     .await;
-    site.close().await;
+    work.leave_site(site, &done).await;
     work.stale.extend(swaps.iter().map(|swap| swap.setting.stale()));
     done
 }
@@ -105,6 +123,7 @@ fn swaps(changes: &[Change], keyring: &Keyring) -> Result<Vec<Swap>> {
             setting: Setting::parse(&change.what, None)?,
             from: read(&change.before, keyring)?,
             to: read(&change.after, keyring)?,
+            hidden: is_sealed(&change.before) || is_sealed(&change.after),
         })
     };
     changes.iter().map(one).collect()
@@ -113,18 +132,30 @@ fn swaps(changes: &[Change], keyring: &Keyring) -> Result<Vec<Swap>> {
 /// A value as the journal may hold it: `{"sealed": ...}` for a secret, which is refused without a key file.
 pub(super) fn shown(setting: &Setting, value: Option<String>, keyring: &Keyring) -> Result<Value> {
     match value {
+        Some(value) if !setting.is_secret(&value) => Ok(json!(value)),
+        value => sealed(setting, value, keyring),
+    }
+}
+
+/// As [`shown`], of a setting that is a secret whatever its name says.
+pub(super) fn sealed(setting: &Setting, value: Option<String>, keyring: &Keyring) -> Result<Value> {
+    match value {
         None => Ok(Value::Null),
-        Some(value) if setting.is_secret(&value) => {
+        Some(value) => {
             let stored = keyring.seal(&Secret::new(value))?;
             if !stored.is_sealed() {
-                let message = format!("`{setting}` looks like a secret, which the journal holds encrypted only");
+                let message = format!("`{setting}` is given a secret, which the journal holds encrypted only");
                 return Err(Error::new(Kind::BadParameter, message)
                     .hint("make a key file: `php local/vmoodle/cli/key.php --create=PATH`"));
             }
             Ok(json!({ "sealed": stored.column() }))
         }
-        Some(value) => Ok(json!(value)),
     }
+}
+
+/// Whether a value is one that [`sealed`] has written.
+pub(super) fn is_sealed(value: &Value) -> bool {
+    value.is_object()
 }
 
 /// What [`shown`] has written.

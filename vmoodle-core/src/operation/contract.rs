@@ -1,5 +1,6 @@
 //! What every operation is.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -81,12 +82,26 @@ pub struct Work<'a> {
     /// a request may be filling the cache with what it read before. Noted even where the rows were changed already: an
     /// earlier run may have died before it dropped anything.
     pub(crate) stale: Vec<Stale>,
+    /// A connection to the tenant that was left open: to connect costs more than most statements do.
+    pub(crate) site: Cell<Option<Db>>,
 }
 
 impl Work<'_> {
-    /// The tenant's own database.
+    /// The tenant's own database, by the connection that was left open where there is one.
     pub(crate) async fn open_site(&self) -> Result<Db> {
-        Db::open_tenant(self.tenant, &self.control.settings, self.keyring).await
+        match self.site.take() {
+            Some(site) => Ok(site),
+            None => Db::open_tenant(self.tenant, &self.control.settings, self.keyring).await,
+        }
+    }
+
+    /// Leaves a connection of [`open_site`](Self::open_site) open for what comes next; after a failure it is closed, for
+    /// nobody knows what became of it.
+    pub(crate) async fn leave_site<T, E>(&self, site: Db, done: &std::result::Result<T, E>) {
+        let other = if done.is_ok() { self.site.replace(Some(site)) } else { Some(site) };
+        if let Some(other) = other {
+            other.close().await;
+        }
     }
 
     /// Notes all that the tenant's caches hold: its tables are others now.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::change_settings;
+use super::change_settings::{self, Wishes};
 use super::contract::{Change, Meta, Operation, Work};
 use super::source::{flag, open, source};
 use crate::error::{Error, Kind, Result};
@@ -66,34 +66,39 @@ impl Operation for CopyPluginConfig {
     }
 }
 
-async fn wanted(work: &mut Work<'_>) -> Result<BTreeMap<Setting, Option<String>>> {
-    let source = source(work).await?;
-    let text = |name: &str| work.parameters.get(name).and_then(Value::as_str).unwrap_or_default();
+async fn wanted(work: &mut Work<'_>) -> Result<Wishes> {
+    let (parameters, memo) = (work.parameters, work.memo.clone());
+    let text = |name: &str| parameters.get(name).and_then(Value::as_str).unwrap_or_default();
     let (plugin, secrets) = (text("plugin"), flag(work, "secrets"));
     let names: Vec<&str> = text("names").split([',', ' ']).filter(|name| !name.is_empty()).collect();
+    let source = memo.once("source", async || source(work).await).await?;
     if source.id == work.tenant.id {
         return Ok(BTreeMap::new());
     }
-    let mut site = open(work, &source).await?;
-    let values = config::plugin_values(&mut site, plugin).await;
-    site.close().await;
-    let values = values?;
+    let values = async || {
+        let mut site = open(work, &source).await?;
+        let values = config::plugin_values(&mut site, plugin).await;
+        site.close().await;
+        Ok(values?)
+    };
+    // They are read once in a run, so that all items copy the same.
+    let values = memo.once("values", values).await?;
     if let Some(name) = names.iter().find(|name| !values.contains_key(**name)) {
         let message = format!("`{}` has no setting `{}/{}`", source.address, plugin, crate::host::escape(name));
         return Err(Error::new(Kind::BadParameter, message));
     }
-    let mut wanted = BTreeMap::new();
+    let mut wanted: Wishes = BTreeMap::new();
     let mut left = Vec::new();
-    for (name, value) in values {
+    for (name, value) in values.iter() {
         if name == "version" || !names.is_empty() && !names.contains(&name.as_str()) {
             continue;
         }
-        let setting = Setting::parse(&name, Some(plugin))?;
+        let setting = Setting::parse(name, Some(plugin))?;
         let is_encrypted = ENCRYPTED.iter().any(|method| value.starts_with(method));
-        if is_encrypted || setting.is_secret(&value) && !secrets {
-            left.push(name);
+        if is_encrypted || setting.is_secret(value) && !secrets {
+            left.push(name.clone());
         } else {
-            wanted.insert(setting, Some(value));
+            wanted.insert(setting, Some(value.clone()).into());
         }
     }
     if let (false, Some(steps)) = (left.is_empty(), work.steps.as_mut()) {

@@ -103,7 +103,7 @@ async fn find(work: &mut Work<'_>) -> Result<Found> {
         Ok::<_, Error>((rows, users))
     }
     .await;
-    site.close().await;
+    work.leave_site(site, &read).await;
     let (rows, users) = read?;
     let in_redis = match &keeper {
         Keeper::Redis(server, prefix) => session::sids_in_redis(server, prefix, &users).await?,
@@ -121,7 +121,7 @@ async fn end(work: &mut Work<'_>, found: Found) -> Result<()> {
         Ok::<_, Error>(transaction.commit().await?)
     }
     .await;
-    site.close().await;
+    work.leave_site(site, &deleted).await;
     deleted?;
     match keeper {
         Keeper::Folder(folder) => {

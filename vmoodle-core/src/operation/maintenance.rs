@@ -1,11 +1,10 @@
 //! Puts a tenant in maintenance, announces it, or ends it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::change_settings;
+use super::change_settings::{self, Wishes};
 use super::contract::{Change, Meta, Operation, Work};
 use crate::error::{Error, Kind, Result};
 use crate::moodle::maintenance::{self, FILE, Page};
@@ -89,9 +88,9 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     let (mode, message) = (text("mode").unwrap_or_default(), text("message"));
     let dataroot = work.tenant.dataroot.clone();
     let page = blocking(move || maintenance::current(Path::new(&dataroot))).await?;
-    let mut wanted: BTreeMap<Setting, Option<String>> = BTreeMap::new();
+    let mut wanted = Wishes::new();
     let mut want = |name: &str, value: Option<String>| {
-        Setting::parse(name, None).map(|setting| wanted.insert(setting, value)).map(drop)
+        Setting::parse(name, None).map(|setting| wanted.insert(setting, value.into())).map(drop)
     };
     match mode.as_str() {
         "on" => {
@@ -132,7 +131,7 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
 async fn announce(work: &Work<'_>) -> Result<Option<i64>> {
     let mut site = work.open_site().await?;
     let announced = config::value(&mut site, "maintenance_later").await;
-    site.close().await;
+    work.leave_site(site, &announced).await;
     let announced = announced?.and_then(|text| text.trim().parse::<i64>().ok());
     let time = now() + 60 * minutes(work.parameters);
     Ok(Some(time).filter(|time| announced.is_none_or(|announced| announced > *time)))
@@ -146,7 +145,7 @@ async fn content(work: &Work<'_>, message: Option<String>) -> Result<String> {
         Ok::<_, Error>((values, site::read(&mut site).await?.fullname))
     }
     .await;
-    site.close().await;
+    work.leave_site(site, &read).await;
     let (mut values, name) = read?;
     let (dataroot, dirroot) = (work.tenant.dataroot.clone(), work.control.dirroot.clone());
     blocking(move || {

@@ -2,8 +2,7 @@
 
 use super::contract::{Change, Meta, Operation, Work};
 use super::plugins;
-use super::source::{source, words};
-use crate::db::Db;
+use super::source::{open, source, words};
 use crate::error::{Error, Kind, Result};
 use crate::moodle::plugins::plugin::of_type;
 use crate::moodle::plugins::states::{self, Asked};
@@ -55,7 +54,8 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     if whole.is_empty() && single.is_empty() {
         return Err(Error::new(Kind::BadParameter, "neither `types` nor `plugins` is given"));
     }
-    let source = source(work).await?;
+    let memo = work.memo.clone();
+    let source = memo.once("source", async || source(work).await).await?;
     if source.id == work.tenant.id {
         return Ok(Vec::new());
     }
@@ -63,7 +63,8 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
         whole.iter().copied().chain(single.iter().map(|plugin| plugin.kind)).collect();
     kinds.sort_by_key(|kind| kind.name);
     kinds.dedup();
-    let model = read(work, &source, &kinds, &[]).await?;
+    // The kinds are those of the parameters, so all items of a run ask for the same.
+    let model = memo.once("model", async || model(work, &source, &kinds).await).await?;
     let mut wanted: Vec<(Plugin<'_>, State)> = Vec::new();
     let of_types: Vec<(&'static PluginType, Vec<String>)> =
         whole.iter().map(|kind| (*kind, model.installed_of(kind))).collect();
@@ -79,7 +80,7 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
         .filter(|(plugin, _)| plugin.kind.name == "mod")
         .map(|(plugin, state)| (plugin.name, *state))
         .collect();
-    let from = read(work, work.tenant, &kinds, &modules).await?;
+    let from = plugins::states(work, Asked { kinds: &kinds, modules: &modules }).await?;
     let mut to = from.clone();
     // What comes on comes first: the last editor that is on may go where another one is there.
     wanted.sort_by_key(|(_, state)| *state);
@@ -102,14 +103,9 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     }
 }
 
-async fn read(
-    work: &Work<'_>,
-    tenant: &Tenant,
-    kinds: &[&'static PluginType],
-    modules: &[(&str, State)],
-) -> Result<States> {
-    let mut site = Db::open_tenant(tenant, &work.control.settings, work.keyring).await?;
-    let read = States::read(&mut site, Asked { kinds, modules }).await;
+async fn model(work: &Work<'_>, source: &Tenant, kinds: &[&'static PluginType]) -> Result<States> {
+    let mut site = open(work, source).await?;
+    let read = States::read(&mut site, Asked { kinds, modules: &[] }).await;
     site.close().await;
-    read.map_err(|error| error.of_tenant(tenant.address.to_string()))
+    read.map_err(|error| error.of_tenant(source.address.to_string()))
 }

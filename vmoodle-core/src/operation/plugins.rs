@@ -7,6 +7,7 @@ use serde_json::json;
 use super::contract::{Change, Work};
 use crate::error::{Error, Kind, Result};
 use crate::lifecycle::in_tenant;
+use crate::moodle::plugins::states::Asked;
 use crate::moodle::plugins::{Cell, Difference, State, States, present, write};
 use crate::registry::farm::now;
 
@@ -14,6 +15,14 @@ use crate::registry::farm::now;
 pub(super) fn changes(from: &States, to: &States) -> Vec<Change> {
     let change = |one: Difference| Change { what: one.cell.to_string(), before: one.before, after: one.after };
     to.differences(from).into_iter().map(change).collect()
+}
+
+/// What the tenant says of its plugins.
+pub(super) async fn states(work: &Work<'_>, asked: Asked<'_>) -> Result<States> {
+    let mut site = work.open_site().await?;
+    let read = States::read(&mut site, asked).await;
+    work.leave_site(site, &read).await;
+    read.map_err(|error| error.of_tenant(work.tenant.address.to_string()))
 }
 
 /// Turns a plugin on or off in what is planned; refuses what only Moodle's own PHP can tell.
@@ -71,7 +80,7 @@ async fn put(work: &mut Work<'_>, changes: &[Change], back: bool) -> Result<()> 
         Ok(left)
     }
     .await;
-    site.close().await;
+    work.leave_site(site, &done).await;
     let left = done.map_err(|error: Error| error.of_tenant(work.tenant.address.to_string()))?;
     if let (Some(steps), true) = (work.steps.as_mut(), left.sessions > 0) {
         steps.warn(format!("{} people who had signed in by that authentication were signed out", left.sessions));

@@ -112,7 +112,7 @@ async fn purge(work: &mut Work<'_>, kinds: &BTreeSet<&str>) -> Result<()> {
         Ok::<_, Error>(plugins)
     }
     .await;
-    site.close().await;
+    work.leave_site(site, &written).await;
     let plugins = written?;
     let folders = Folders::of(&work.control.settings.shared, Some(work.control.farm()), work.tenant);
     let (theme, other) = (has("theme"), has("other"));

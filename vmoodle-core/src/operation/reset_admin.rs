@@ -71,7 +71,7 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
         account::read(&mut site, admin.id).await
     }
     .await;
-    site.close().await;
+    work.leave_site(site, &read).await;
     let old = read?;
     let mut changes = Vec::new();
     let mut change = |part: &str, after: Option<&str>| {
@@ -170,6 +170,6 @@ async fn make(work: &Work<'_>, mut swaps: Vec<Swap>, unsealed: Option<Secret>) -
         Ok(transaction.commit().await?)
     }
     .await;
-    site.close().await;
+    work.leave_site(site, &done).await;
     done
 }

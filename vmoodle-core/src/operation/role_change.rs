@@ -28,7 +28,7 @@ pub(super) fn words(list: &str) -> Vec<&str> {
 pub(super) async fn here(work: &Work<'_>, only: Option<&[&str]>) -> Result<Roles> {
     let mut site = work.open_site().await?;
     let read = roles::read(&mut site, only).await;
-    site.close().await;
+    work.leave_site(site, &read).await;
     read
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn take_back(work: &mut Work<'_>, changes: &[Change]) -> Result
 async fn turn(work: &mut Work<'_>, changes: &[RoleChange]) -> Result<()> {
     let mut site = work.open_site().await?;
     let done: Result<BTreeSet<i64>> = roles::apply(&mut site, changes, crate::registry::farm::now()).await;
-    site.close().await;
+    work.leave_site(site, &done).await;
     work.stale.extend(done?.into_iter().map(Stale::role));
     if changes.iter().any(|change| change.part == Part::Name) {
         work.stale.push(Stale::course_contacts());

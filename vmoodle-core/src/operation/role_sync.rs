@@ -1,16 +1,19 @@
 //! Makes a role as it is on another tenant, on a saved sheet or in a preset.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
 
 use super::contract::{Change, Meta, Operation, Work};
 use super::role_change::{here, make, planned, sheets_of, take_back, text};
 use crate::error::{Error, Kind, Result};
-use crate::moodle::roles::{self, Only, Sheet};
+use crate::moodle::roles::{self, Difference, Only, Sheet};
 use crate::parameter::{Param, Type};
 use crate::registry::sheets;
 use crate::steps::Doing;
 
-/// Makes a role as it is elsewhere.
+/// Makes a role as it is elsewhere: on the tenant `source`, on the sheet `sheet`, or in the preset `preset`; or several roles
+/// at once as they are in `presets`, a JSON list of presets. Roles that are made together may be named by one another.
 pub(super) struct RoleSync;
 
 const fn optional(name: &'static str) -> Param {
@@ -26,6 +29,7 @@ static META: Meta = Meta {
         optional("preset"),
         Param { name: "create", kind: Type::Flag, required: false, default: Some("0") },
         optional("parts"),
+        Param { name: "presets", kind: Type::Json, required: false, default: None },
     ],
     dangerous: false,
     idempotent: true,
@@ -44,9 +48,22 @@ impl Operation for RoleSync {
         Box::pin(async move {
             let parts = Only::parse(text(work.parameters, "parts").unwrap_or_default())?;
             let create = work.parameters.get("create").and_then(Value::as_bool).unwrap_or(false);
-            let sheet = sheet(work).await?;
-            let site = here(work, Some(&[&sheet.shortname])).await?;
-            planned(work, sheet.differences(&site, parts, create)?).await
+            let sheets = match work.parameters.get("presets") {
+                None => vec![sheet(work).await?],
+                Some(presets) => several(work.parameters, presets)?,
+            };
+            let names: Vec<&str> = sheets.iter().map(|sheet| sheet.shortname.as_str()).collect();
+            let mut site = here(work, Some(&names)).await?;
+            if create {
+                for name in names {
+                    site.roles.entry(name.to_owned()).or_default();
+                }
+            }
+            let mut found = Difference::default();
+            for sheet in &sheets {
+                found.join(sheet.differences(&site, parts, create)?);
+            }
+            planned(work, found).await
         })
     }
 
@@ -57,6 +74,26 @@ impl Operation for RoleSync {
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(take_back(work, changes))
     }
+}
+
+/// The sheets of several presets.
+fn several(parameters: &Map<String, Value>, presets: &Value) -> Result<Vec<Sheet>> {
+    let bad = |message: &str| Error::new(Kind::BadParameter, message.to_owned());
+    if ["role", "source", "sheet", "preset"].iter().any(|name| text(parameters, name).is_some()) {
+        return Err(bad("`presets` stands alone"));
+    }
+    let presets = presets.as_array().filter(|presets| !presets.is_empty());
+    let one = |preset: &Value| roles::parse(preset.as_str().ok_or_else(|| bad("a preset in `presets` is no text"))?);
+    let sheets: Vec<Sheet> = presets
+        .ok_or_else(|| bad("`presets` must be a JSON list of presets"))?
+        .iter()
+        .map(one)
+        .collect::<Result<_>>()?;
+    let names: BTreeSet<&str> = sheets.iter().map(|sheet| sheet.shortname.as_str()).collect();
+    if names.len() < sheets.len() {
+        return Err(bad("two presets in `presets` are of the same role"));
+    }
+    Ok(sheets)
 }
 
 /// The sheet that is asked for, under the short name that is asked for.

@@ -185,7 +185,7 @@ async fn finish(work: &mut Work<'_>, mark: &str, output: Option<Output>) -> Resu
     steps.step(SCRIPT, async || Ok(())).await?;
     let mut site = work.open_site().await?;
     let gone = statements::unmark(&mut site, mark).await;
-    site.close().await;
+    work.leave_site(site, &gone).await;
     // Nobody knows what a script has changed; what is named beside it goes for certain under a shared Redis prefix too.
     work.stale.extend([Stale::every(), Stale::core_config()]);
     Ok(gone?)

@@ -1,10 +1,8 @@
 //! Sets settings of a tenant, of the core or of a plugin, one or many.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
-use super::change_settings::{self, check, read, shown};
+use super::change_settings::{self, Wish, Wishes, check, is_sealed, read, sealed, shown};
 use super::contract::{Change, Meta, Operation, Work};
 use crate::error::{Error, Kind, Result};
 use crate::moodle::setting::{Log, Setting};
@@ -15,7 +13,8 @@ use crate::steps::Doing;
 /// Sets settings of a tenant.
 ///
 /// One: `name`, `value` and, for a plugin's, `plugin`. Many: `values`, a JSON object of `name` or `plugin/name` to a text, a
-/// number, a boolean, or null, which takes the setting away. A setting that a policy or the tenant's own overrides define
+/// number, a boolean, null, which takes the setting away, or `{"secret": ...}`, which is masked whatever the setting's name
+/// says. A setting that a policy or the tenant's own overrides define
 /// is refused without `force`; one that the control site's `config.php` sets is not known here, and does not show either.
 pub(super) struct SetConfig;
 
@@ -45,9 +44,14 @@ impl Operation for SetConfig {
     fn prepare(&self, parameters: &mut Map<String, Value>, keyring: &Keyring) -> Result<()> {
         let force = is_forced(parameters);
         let mut values = Map::new();
-        for (setting, value) in given(parameters)? {
+        for (setting, wish) in given(parameters)? {
             check(&setting, force)?;
-            values.insert(setting.to_string(), shown(&setting, value, keyring)?);
+            let value = if wish.hidden {
+                sealed(&setting, wish.value, keyring)?
+            } else {
+                shown(&setting, wish.value, keyring)?
+            };
+            values.insert(setting.to_string(), value);
         }
         *parameters = Map::from_iter([("values".to_owned(), json!(values)), ("force".to_owned(), json!(force))]);
         Ok(())
@@ -56,9 +60,10 @@ impl Operation for SetConfig {
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(async move {
             let values = work.parameters.get("values").and_then(Value::as_object);
-            let mut wanted = BTreeMap::new();
+            let mut wanted = Wishes::new();
             for (name, value) in values.into_iter().flatten() {
-                wanted.insert(Setting::parse(name, None)?, read(value, work.keyring)?);
+                let wish = Wish { value: read(value, work.keyring)?, hidden: is_sealed(value) };
+                wanted.insert(Setting::parse(name, None)?, wish);
             }
             let force = is_forced(work.parameters);
             change_settings::plan(work, &wanted, force).await
@@ -79,13 +84,13 @@ fn is_forced(parameters: &Map<String, Value>) -> bool {
 }
 
 /// The settings asked for, with their values as Moodle's tables hold them.
-fn given(parameters: &Map<String, Value>) -> Result<BTreeMap<Setting, Option<String>>> {
+fn given(parameters: &Map<String, Value>) -> Result<Wishes> {
     let bad = |message: &str| Err(Error::new(Kind::BadParameter, message.to_owned()));
     let text = |name: &str| parameters.get(name).and_then(Value::as_str);
-    let mut found = BTreeMap::new();
+    let mut found = Wishes::new();
     match (text("name"), text("value")) {
         (Some(name), Some(value)) => {
-            found.insert(Setting::parse(name, text("plugin"))?, Some(value.to_owned()));
+            found.insert(Setting::parse(name, text("plugin"))?, Some(value.to_owned()).into());
         }
         (None, None) => {}
         _ => return bad("`name` and `value` belong together"),
@@ -95,15 +100,17 @@ fn given(parameters: &Map<String, Value>) -> Result<BTreeMap<Setting, Option<Str
         Some(Value::Object(values)) => {
             for (name, value) in values {
                 let setting = Setting::parse(name, text("plugin").filter(|_| !name.contains('/')))?;
-                let value = match value {
-                    Value::Null => None,
+                let secret = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("secret"));
+                let hidden = secret.is_some();
+                let value = match secret.unwrap_or(value) {
+                    Value::Null if !hidden => None,
                     Value::String(text) => Some(text.clone()),
                     Value::Number(number) => Some(number.to_string()),
                     // As PHP's database layer writes them (lib/dml/moodle_database.php, `normalise_value`).
                     Value::Bool(yes) => Some(i64::from(*yes).to_string()),
                     _ => return bad("a value in `values` is a list or a map"),
                 };
-                found.insert(setting, value);
+                found.insert(setting, Wish { value, hidden });
             }
         }
         Some(_) => return bad("`values` is no JSON object"),
@@ -142,6 +149,9 @@ mod tests {
             json!({"name": "theme"}),
             json!({"values": []}),
             json!({"values": {"a": [1]}}),
+            json!({"values": {"a": {"secret": null}}}),
+            json!({"values": {"a": {"secret": "hidden!"}}}),
+            json!({"values": {"a": {"secrets": "hidden!"}}}),
             json!({"values": {"dbname": "x"}}),
             json!({"name": "smtppass", "value": "hidden!"}),
         ] {

@@ -77,7 +77,7 @@ async fn collect(work: &mut Work<'_>) -> Result<()> {
 async fn read(work: &mut Work<'_>, memo: &Memo) -> Result<Vec<Fact>> {
     let mut site = work.open_site().await?;
     let read = read_site(work, memo, &mut site).await;
-    site.close().await;
+    work.leave_site(site, &read).await;
     read
 }
 

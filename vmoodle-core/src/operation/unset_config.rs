@@ -1,10 +1,8 @@
 //! Takes settings of a tenant away, so that Moodle's own default counts again.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
-use super::change_settings::{self, check};
+use super::change_settings::{self, Wishes, check};
 use super::contract::{Change, Meta, Operation, Work};
 use crate::error::{Error, Kind, Result};
 use crate::moodle::setting::{Log, Setting};
@@ -66,12 +64,12 @@ fn is_forced(parameters: &Map<String, Value>) -> bool {
     parameters.get("force").and_then(Value::as_bool).unwrap_or(false)
 }
 
-fn named(parameters: &Map<String, Value>) -> Result<BTreeMap<Setting, Option<String>>> {
+fn named(parameters: &Map<String, Value>) -> Result<Wishes> {
     let text = |name: &str| parameters.get(name).and_then(Value::as_str);
     let names = text("names").unwrap_or_default().split([',', ' ']).filter(|name| !name.is_empty());
     let plugin = |name: &str| text("plugin").filter(|_| !name.contains('/'));
-    let found: BTreeMap<_, _> =
-        names.map(|name| Ok((Setting::parse(name, plugin(name))?, None))).collect::<Result<_>>()?;
+    let found: Wishes =
+        names.map(|name| Ok((Setting::parse(name, plugin(name))?, None.into()))).collect::<Result<_>>()?;
     if found.is_empty() {
         return Err(Error::new(Kind::BadParameter, "`names` names no setting"));
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
+use crate::nearest::nearest;
 
 /// The given values; every name was checked.
 #[derive(Debug)]
@@ -21,10 +22,9 @@ impl<'a> Fields<'a> {
                 let message = format!("`{shown}` is kept by vmoodle and cannot be given");
                 return Err(Error::new(Kind::BadParameter, message));
             }
-            let nearest = known.iter().map(|one| (distance(name, one), one)).min().filter(|(steps, _)| *steps <= 2);
             let error = Error::new(Kind::BadParameter, format!("`{shown}` is no field of this row"));
-            return Err(match nearest {
-                Some((_, one)) => error.hint(format!("did you mean `{one}`?")),
+            return Err(match nearest(name, known.iter().copied()) {
+                Some(one) => error.hint(format!("did you mean `{one}`?")),
                 None => error.hint(format!("there are `{}`", known.join("`, `"))),
             });
         }
@@ -150,21 +150,6 @@ pub(crate) fn parse_targets(text: &str) -> Vec<String> {
 /// A value that cannot be used; the value itself is not shown, since it may be a password.
 pub(super) fn bad(name: &str, rule: &str) -> Error {
     Error::new(Kind::BadParameter, format!("`{name}` cannot be used: {rule}"))
-}
-
-/// How many letters must be changed, added or removed to make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let changed = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

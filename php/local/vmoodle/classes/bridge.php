@@ -497,6 +497,31 @@ final class bridge {
     }
 
     /**
+     * What differs from the description of a fleet.
+     *
+     * @param string $contents YAML or JSON
+     * @param string $folder where presets stand that it names
+     * @return array tenants (tenant, changes, errors, digest), meant, drift, failed, overlaps, idle
+     */
+    public static function fleet_plan(string $contents, string $folder): array {
+        return self::call(static fn() => \Vmoodle\fleet_plan($contents, $folder));
+    }
+
+    /**
+     * Writes down the jobs that make tenants as the description of a fleet says; runs nothing.
+     *
+     * @param string $contents YAML or JSON
+     * @param string $folder where presets stand that it names
+     * @param array $options shown (digests by tenant of the plan that was shown), concurrency
+     * @return array jobs (job, operation, tenants), refused (tenant, errorcode, error), and what fleet_plan() gives
+     */
+    public static function fleet_apply(string $contents, string $folder, array $options = []): array {
+        global $USER;
+        $options += ['userid' => (int)($USER->id ?? 0)];
+        return self::call(static fn() => \Vmoodle\fleet_apply($contents, $folder, $options));
+    }
+
+    /**
      * Reads a file of nodes and checks it whole.
      *
      * @param string $contents CSV or JSON

@@ -15,7 +15,7 @@
 // along with Moodle.  If not, see <https://www.gnu.org/licenses/>.
 
 /**
- * Compares what many tenants have: plugins, settings.
+ * Compares what many tenants have: plugins, settings, roles.
  *
  * @package    local_vmoodle
  * @copyright  2026 The vmoodle authors

@@ -187,6 +187,25 @@ pub fn find(name: &str) -> Option<&'static PluginType> {
     TYPES.iter().find(|kind| kind.name == name)
 }
 
+/// The type whose plugins' states, or their order, a setting holds; `None` for any other setting.
+pub fn kind_of_setting(plugin: Option<&str>, name: &str) -> Option<&'static PluginType> {
+    let owner = plugin.unwrap_or_default();
+    TYPES.iter().find(|kind| match &kind.kept {
+        Kept::List(list) => list.setting == (owner, name),
+        Kept::Flag(flag) => {
+            let word = if flag.says_on { "enabled" } else { "disabled" };
+            let own = match flag.owner {
+                Owner::Each(prefix) => owner.starts_with(prefix) && name == word,
+                Owner::Question => {
+                    owner == "question" && name.strip_suffix(word).is_some_and(|rest| rest.ends_with('_'))
+                }
+            };
+            own || flag.order == Some((owner, name))
+        }
+        Kept::Row(_) | Kept::Filters => false,
+    })
+}
+
 impl PluginType {
     /// Whether the order of its plugins says something, and can be changed.
     pub fn is_ordered(&self) -> bool {
@@ -255,6 +274,16 @@ mod tests {
     #[test]
     fn types_stand_in_alphabetical_order_once() {
         assert!(TYPES.windows(2).all(|pair| pair[0].name < pair[1].name));
+    }
+
+    #[test]
+    fn settings_that_hold_states_are_known() {
+        let kind = |plugin, name| kind_of_setting(plugin, name).map(|kind| kind.name);
+        assert_eq!((kind(None, "auth"), kind(None, "theme")), (Some("auth"), None));
+        assert_eq!(kind(Some("tool_log"), "enabled_stores"), Some("logstore"));
+        assert_eq!((kind(Some("format_topics"), "disabled"), kind(Some("format_topics"), "x")), (Some("format"), None));
+        assert_eq!((kind(Some("question"), "essay_disabled"), kind(Some("question"), "x")), (Some("qtype"), None));
+        assert_eq!(kind(Some("tool_mfa"), "factor_order"), Some("factor"));
     }
 
     #[test]

@@ -9,8 +9,10 @@ use serde_json::Value;
 use super::cell::{Cell, Difference};
 use super::decide::words;
 use super::table::Table;
-use crate::db::{Db, Param, Sql};
+use crate::db::Db;
 use crate::error::Result;
+use crate::moodle::caches::mark_context_dirty;
+use crate::moodle::session::{self, Whose};
 use crate::moodle::stale::Stale;
 
 /// What a change has left to do outside the database.
@@ -118,33 +120,21 @@ fn has_new_members(change: &Difference) -> bool {
 /// `lib/classes/session/handler.php` does where sessions have rows: a session without one is over at its next request
 /// (`lib/classes/session/manager.php`, `initialise_user_session`).
 async fn end_sessions(db: &mut Db, change: &Difference) -> Result<u64> {
-    let names = members(change);
-    if names.is_empty() {
-        return Ok(0);
+    let mut ended = 0;
+    for name in members(change) {
+        let users = session::users(db, &Whose::Auth(name)).await?;
+        let sids = session::sids(db, users.as_deref()).await?;
+        session::delete(db, &sids).await?;
+        ended += sids.len() as u64;
     }
-    let mut parts = vec!["DELETE FROM {sessions} WHERE userid IN (SELECT id FROM {user} WHERE auth IN (?"];
-    parts.extend(names.iter().skip(1).map(|_| ", ?"));
-    parts.push("))");
-    let params: Vec<Param> = names.into_iter().map(Param::from).collect();
-    Ok(db.execute(Sql::joined(&parts), &params).await?)
+    Ok(ended)
 }
 
-/// Makes every session look at roles again (`lib/classes/context.php`, `mark_dirty`; lib/moodlelib.php, `set_cache_flag`).
+/// Makes every session look at roles again (`lib/classes/context.php`, `mark_dirty`).
 async fn mark_dirty(db: &mut Db, now: i64) -> Result<()> {
-    let select = "SELECT c.path AS path, s.value AS timeout, f.id AS id FROM {context} c \
-        LEFT JOIN {config} s ON s.name = 'sessiontimeout' \
-        LEFT JOIN {cache_flags} f ON f.flagtype = 'accesslib/dirtycontexts' AND f.name = c.path \
-        WHERE c.contextlevel = 10";
-    let Some(row) = db.fetch_one(select, &[]).await? else { return Ok(()) };
-    let expiry = now + row.int("timeout").unwrap_or(28_800);
-    if let Some(id) = row.int("id") {
-        let params = ["1".into(), now.into(), expiry.into(), id.into()];
-        db.execute(Sql::update("cache_flags", &["value", "timemodified", "expiry"]), &params).await?;
-    } else {
-        let columns = ["flagtype", "name", "value", "timemodified", "expiry"];
-        let path = row.text("path").unwrap_or("/1");
-        let params = ["accesslib/dirtycontexts".into(), path.into(), "1".into(), now.into(), expiry.into()];
-        db.insert(Sql::insert("cache_flags", &columns), &params).await?;
+    let row = db.fetch_one("SELECT path FROM {context} WHERE contextlevel = 10", &[]).await?;
+    if let Some(path) = row.as_ref().and_then(|row| row.text("path")) {
+        mark_context_dirty(db, path, now).await?;
     }
     Ok(())
 }

@@ -110,15 +110,41 @@ impl Sheet {
         Ok(self)
     }
 
+    /// Whether another sheet says otherwise of a part.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+            one.is_some() && other.is_some() && one != other
+        }
+        differ(self.name.as_ref(), other.name.as_ref())
+            || differ(self.description.as_ref(), other.description.as_ref())
+            || differ(self.archetype.as_ref(), other.archetype.as_ref())
+            || differ(self.contextlevels.as_ref(), other.contextlevels.as_ref())
+            || other.allows.iter().any(|(allow, others)| differ(self.allows.get(allow), Some(others)))
+            || other.permissions.iter().any(|(name, may)| differ(self.permissions.get(name), Some(may)))
+    }
+
+    /// Takes up what another sheet says; where both say something, the other one wins.
+    pub fn lay_over(&mut self, other: Self) {
+        self.shortname = other.shortname;
+        self.name = other.name.or(self.name.take());
+        self.description = other.description.or(self.description.take());
+        self.archetype = other.archetype.or(self.archetype.take());
+        self.contextlevels = other.contextlevels.or(self.contextlevels.take());
+        self.allows.extend(other.allows);
+        self.permissions.extend(other.permissions);
+    }
+
     /// What must change on a site for its role to be as the sheet says. A role that is not there is made where `create`
     /// allows it, and then takes the whole sheet whatever `only` says; otherwise this fails with `role_not_found`.
     pub fn differences(&self, site: &Roles, only: Only, create: bool) -> Result<Difference> {
         let mut found = Difference::default();
         let fresh = Role::default();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let role = match site.roles.get(&self.shortname) {
+        // One without a number is only expected to be there.
+        let role = match site.roles.get(&self.shortname).filter(|role| role.id > 0) {
             Some(role) => role,
-            None if create => {
+            // What is said of a role's permissions alone makes none.
+            None if create && (self.name.is_some() || self.archetype.is_some()) => {
                 let after = json!({ "name": text(&self.name), "description": text(&self.description), "archetype": text(&self.archetype) });
                 found.note(&self.shortname, Part::Role, Value::Null, after);
                 &fresh
@@ -158,6 +184,16 @@ impl Sheet {
 }
 
 impl Difference {
+    /// Takes up another sheet's.
+    pub fn join(&mut self, other: Self) {
+        self.changes.extend(other.changes);
+        for name in other.left_out {
+            if !self.left_out.contains(&name) {
+                self.left_out.push(name);
+            }
+        }
+    }
+
     /// Notes a change, unless it is none.
     pub fn note(&mut self, role: &str, part: Part, from: Value, to: Value) {
         if from != to {

@@ -47,6 +47,7 @@ final class cli {
         'all-or-nothing' => ['flag', false],
         'allow' => ['text', ''],
         'allow-unstable' => ['flag', false],
+        'as-shown' => ['text', null],
         'cancel' => ['text', null],
         'check' => ['text', null],
         'compare' => ['flag', false],
@@ -143,9 +144,10 @@ final class cli {
     private const SCRIPTS = [
         'adopt' => ['config', 'configdir', 'nodes', 'set', 'password-stdin', 'disable', 'all-or-nothing', 'plan', 'concurrency',
             'on-error', 'submit-only', 'json', 'help'],
+        'apply' => ['file', 'plan', 'as-shown', 'concurrency', 'submit-only', 'json', 'help'],
         'clone' => ['source', 'nodes', 'set', 'set-stdin', 'server', 'all-or-nothing', 'plan', 'concurrency', 'on-error',
             'submit-only', 'json', 'help'],
-        'compare' => ['what', 'targets', 'filter', 'differences', 'csv', 'json', 'help'],
+        'compare' => ['what', 'targets', 'filter', 'component', 'differences', 'csv', 'json', 'help'],
         'create' => ['nodes', 'set', 'template', 'source', 'server', 'spare', 'pool', 'all-or-nothing', 'plan', 'concurrency',
             'on-error', 'submit-only', 'set-stdin', 'json', 'help'],
         'cron' => ['once', 'daemon', 'interval', 'targets', 'with-control', 'plan', 'concurrency', 'per-server', 'time-limit',
@@ -315,6 +317,21 @@ final class cli {
         }
         $password = getenv('VMOODLE_DBPASS');
         return $password === false ? null : $password;
+    }
+
+    /**
+     * What the file says that an option names.
+     *
+     * @param string $name an option; its value is a path, - for standard input
+     * @return string the file's contents
+     */
+    public function contents(string $name): string {
+        $path = (string)$this->option($name);
+        $contents = $path === '-' ? stream_get_contents(STDIN) : (is_readable($path) ? file_get_contents($path) : false);
+        if ($contents === false) {
+            throw new \moodle_exception('clibadvalue', 'local_vmoodle', '', "--$name=$path");
+        }
+        return $contents;
     }
 
     /**

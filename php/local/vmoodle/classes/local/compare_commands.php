@@ -27,11 +27,8 @@ use local_vmoodle\local\comparison\plugins;
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
 final class compare_commands {
-    /** @var array what can be compared: the method that asks, by the word of --what. */
-    private const WHAT = [
-        'config' => 'config',
-        'plugins' => 'plugins',
-    ];
+    /** @var string[] what can be compared: the words of --what. */
+    private const WHAT = ['config', 'plugins', 'roles'];
 
     /**
      * Compares, and prints a line for each thing: what most tenants have, and the odd ones out.
@@ -41,11 +38,19 @@ final class compare_commands {
      */
     public static function main(cli $cli): int {
         $what = (string)$cli->option('what');
-        if (!isset(self::WHAT[$what])) {
-            throw new \moodle_exception('comparewhat', 'local_vmoodle', '', implode(', ', array_keys(self::WHAT)));
+        if (!in_array($what, self::WHAT, true)) {
+            throw new \moodle_exception('comparewhat', 'local_vmoodle', '', implode(', ', self::WHAT));
         }
         $filter = array_values(array_filter(array_map('trim', explode(',', (string)$cli->option('filter'))), 'strlen'));
-        [$tenants, $lines] = self::{self::WHAT[$what]}($cli->targets() ?: ['all'], $filter);
+        $targets = $cli->targets() ?: ['all'];
+        if ($what === 'roles') {
+            return role_commands::compare($cli, $targets, array_filter([
+                'role' => $filter,
+                'component' => $cli->option('component'),
+                'differences' => $cli->option('differences'),
+            ]));
+        }
+        [$tenants, $lines] = $what === 'plugins' ? self::plugins($targets, $filter) : self::config($targets, $filter);
         if ($cli->option('differences')) {
             $lines = array_values(array_filter($lines, static fn(array $line): bool => (bool)$line['odd']));
         }

@@ -159,7 +159,7 @@ final class job_commands {
                 $error = isset($plan['error']) ? get_string('clierror', 'local_vmoodle', $plan['error']) : '';
                 cli::line(trim($plan['tenant'] . '  ' . ($error ?: ($plan['changes'] ? '' : '='))));
                 foreach ($plan['changes'] as $change) {
-                    cli::line(sprintf('    %s: %s -> %s', $change['what'], self::text($change['before']), self::text($change['after'])));
+                    cli::line('    ' . self::change($change));
                 }
             }
         });
@@ -355,7 +355,7 @@ final class job_commands {
      * @param array $counts number of items by state
      * @return int DONE or PARTLY
      */
-    private static function code(array $counts): int {
+    public static function code(array $counts): int {
         return array_intersect_key($counts, array_flip(self::UNDONE)) ? cli::PARTLY : cli::DONE;
     }
 
@@ -365,8 +365,18 @@ final class job_commands {
      * @param array $counts number of items by state
      * @return string such as "done 3, failed 1"
      */
-    private static function counts(array $counts): string {
+    public static function counts(array $counts): string {
         return implode(', ', array_map(static fn($state, $count) => "$state $count", array_keys($counts), $counts));
+    }
+
+    /**
+     * A change of a plan as text.
+     *
+     * @param array $change what, before, after
+     * @return string on one line
+     */
+    public static function change(array $change): string {
+        return sprintf('%s: %s -> %s', $change['what'], self::text($change['before']), self::text($change['after']));
     }
 
     /**

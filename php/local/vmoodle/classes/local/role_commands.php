@@ -55,7 +55,7 @@ final class role_commands {
             )),
             'import' => self::say($cli, 'sheetsaved', bridge::sheet_import(
                 self::needed($cli, 'save'),
-                self::contents($cli->option('import'))
+                $cli->contents('import')
             )),
             'export' => self::export($cli),
             'remove-sheet' => self::say($cli, 'sheetremoved', bridge::sheet_remove($cli->option('remove-sheet'))),
@@ -205,20 +205,6 @@ final class role_commands {
             throw new \moodle_exception('climissing', 'local_vmoodle', '', "--$name");
         }
         return $value;
-    }
-
-    /**
-     * What a file says.
-     *
-     * @param string $path the file, - for standard input
-     * @return string its contents
-     */
-    private static function contents(string $path): string {
-        $contents = $path === '-' ? stream_get_contents(STDIN) : (is_readable($path) ? file_get_contents($path) : false);
-        if ($contents === false) {
-            throw new \moodle_exception('clibadvalue', 'local_vmoodle', '', "--import=$path");
-        }
-        return $contents;
     }
 
     /**
