@@ -134,7 +134,7 @@ on_both_engines! {
         assert_eq!(rows(&two), before);
         for bad in [
             json!({"table": "config"}), json!({"table": "local_vmoodle"}), json!({"table": "nothing"}), json!({"key": "nothing"}),
-            json!({"key": "course"}), json!({"skip": "nothing"}), json!({"filter": {"nothing": 1}}), json!({"references": {"nothing": "keep"}}),
+            json!({"table": "role_capabilities"}), json!({"key": "apikey"}), json!({"key": "course"}), json!({"skip": "nothing"}), json!({"filter": {"nothing": 1}}), json!({"references": {"nothing": "keep"}}),
         ] {
             assert_eq!(code(&with(bad.clone())), "bad_parameter", "{bad}");
         }

@@ -25,6 +25,8 @@ use crate::steps::{self, Doing, blocking};
 /// rows that are called the same on the target: users by user name, courses and roles by short name, the system context;
 /// others by a rule in `references` (see [`Rule::parse`]), and without one they are refused. `filter` takes some of the
 /// rows (`{"component": "mod_x"}`), `skip` leaves columns out, as secrets are unless `secrets` is given.
+///
+/// Rows are all that is brought: what Moodle makes beside some of them (contexts, sections, files) is not made.
 pub(super) struct CopyTable;
 
 static META: Meta = Meta {

@@ -28,6 +28,13 @@ const REFUSED: &[(&str, &str)] = &[
     ("files", "use `copy_file`"),
     ("files_reference", "a hash stands beside its texts"),
     ("mnet_host", "it says who a site's peers are"),
+    ("role", "use `role_sync`"),
+    ("role_allow_assign", "use `allow_sync`"),
+    ("role_allow_override", "use `allow_sync`"),
+    ("role_allow_switch", "use `allow_sync`"),
+    ("role_allow_view", "use `allow_sync`"),
+    ("role_capabilities", "use `role_sync`"),
+    ("role_context_levels", "use `role_sync`"),
     ("sessions", "sessions end with their site"),
     ("task_adhoc", "it is a queue"),
     ("tool_customlang", "use `sync_language_customisation`"),
@@ -103,6 +110,9 @@ impl Source {
             return Err(bad(format!("`{table}` is not copied: `{}` holds neither text nor number", other.name)));
         }
         let key = key(&shape, &wish)?;
+        if let Some(name) = key.iter().find(|name| !wish.secrets && is_secret_name(table, name)) {
+            return Err(bad(format!("`{table}.{name}` is a secret, which is a key only where `secrets` is given")));
+        }
         for name in wish.skip.iter().chain(wish.filter.keys()) {
             if shape.column(name).is_none() {
                 return Err(bad(format!("`{table}` has no column `{}`", escape(name))));
