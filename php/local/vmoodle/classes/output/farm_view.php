@@ -64,12 +64,16 @@ final class farm_view implements named_templatable, \renderable {
     #[\Override]
     public function export_for_template(\renderer_base $output) {
         $url = static fn(string $page): string => (new \moodle_url("/local/vmoodle/{$page}.php"))->out(false);
-        $checks = array_map(static fn(\core\check\check $check): array => [
-            'name' => $check->get_name(),
-            'rank' => array_search($check->get_result()->get_status(), self::WORST),
-            'status' => $output->check_result($check->get_result()),
-            'summary' => $check->get_result()->get_summary(),
-        ], $this->checks);
+        $checks = array_map(static function (\core\check\check $check) use ($output): array {
+            // To ask a check is to run it.
+            $result = $check->get_result();
+            return [
+                'name' => $check->get_name(),
+                'rank' => array_search($result->get_status(), self::WORST),
+                'status' => $output->check_result($result),
+                'summary' => $result->get_summary(),
+            ];
+        }, $this->checks);
         \core_collator::asort_array_of_arrays_by_key($checks, 'rank', \core_collator::SORT_NUMERIC);
         $late = $this->crons['cronolder'] + $this->crons['cronnever'];
         return [
