@@ -149,7 +149,7 @@ fn ours(farm: &Many, operation: &str, number: u32, at_once: u32) -> f64 {
     let start = Instant::now();
     match operation {
         "set_config" => {
-            farm.job(operation, json!({"name": "vmoodlebench", "value": format!("ours {number}")}), at_once)
+            farm.job(operation, json!({"name": "vmoodlebench", "value": format!("ours {number}")}), at_once);
         }
         "maintenance" => farm.job(operation, json!({ "mode": either("on", "off") }), at_once),
         "plugin_state" => {

@@ -47,6 +47,10 @@ impl Operation for UninstallPlugin {
         &META
     }
 
+    fn works_alone(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, parameters: &mut Map<String, Value>, _: &Keyring) -> Result<()> {
         let mut names =
             parameters.get("plugin").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);

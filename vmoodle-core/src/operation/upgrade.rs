@@ -59,6 +59,10 @@ impl Operation for Upgrade {
         &META
     }
 
+    fn works_alone(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, parameters: &mut Map<String, Value>, _: &Keyring) -> Result<()> {
         limit(parameters).map(drop)
     }
