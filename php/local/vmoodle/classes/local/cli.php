@@ -177,7 +177,6 @@ final class cli {
             'check', 'aliases', 'alias-add', 'tenant', 'alias-remove', 'json', 'help'],
         'upgrade' => ['plan', 'status', 'refresh', 'targets', 'skip-control', 'waves', 'on-error', 'concurrency', 'time-limit',
             'snapshot-first', 'no-checks', 'allow-unstable', 'submit-only', 'json', 'help'],
-        'upgrade_all' => ['plan', 'targets', 'skip-control', 'concurrency', 'time-limit', 'json', 'help'],
         'upgrade_check' => ['hash', 'help'],
     ];
 
