@@ -64,6 +64,10 @@ class operation_form extends \moodleform {
         $form->addElement('text', 'waves', get_string('waves', 'local_vmoodle'), ['size' => 20]);
         $form->setType('waves', PARAM_RAW_TRIMMED);
         $form->addHelpButton('waves', 'waves', 'local_vmoodle');
+        foreach (['delay', 'spread'] as $name) {
+            $form->addElement('text', $name, get_string('job' . $name, 'local_vmoodle'), ['size' => 8]);
+            $form->setType($name, PARAM_INT);
+        }
         $buttons = [$form->createElement('submit', 'plan', get_string('showplan', 'local_vmoodle'))];
         if ($this->_customdata['planned'] !== '') {
             if ($operation['dangerous']) {

@@ -17,7 +17,7 @@
 namespace local_vmoodle\output;
 
 /**
- * Rows that a script gave on a tenant, as HTML.
+ * What a script gave on a tenant, as HTML: rows of SQL, words of PHP.
  *
  * @package    local_vmoodle
  * @copyright  2026 The vmoodle authors
@@ -27,15 +27,19 @@ final class rows {
     /** @var int rows of a statement that are shown; all of them can be downloaded. */
     private const SHOWN = 5;
 
+    /** @var int how much of what a script said is shown, in characters: the last of it. */
+    private const WORDS = 4000;
+
     /**
      * What an item's output holds.
      *
      * @param string|null $output JSON
-     * @return string HTML, empty where there are no rows
+     * @return string HTML, empty where there is nothing to show
      */
     public static function of_output(?string $output): string {
+        $output = json_decode((string)$output, true) ?: [];
         $tables = [];
-        foreach (json_decode((string)$output, true)['statements'] ?? [] as $statement) {
+        foreach ($output['statements'] ?? [] as $statement) {
             if (empty($statement['rows'])) {
                 continue;
             }
@@ -50,7 +54,23 @@ final class rows {
             $tables[] = \html_writer::table($table)
                 . ($more > 0 ? \html_writer::tag('small', get_string('rowsmore', 'local_vmoodle', $more)) : '');
         }
-        return implode('', $tables);
+        return implode('', $tables) . self::said($output);
+    }
+
+    /**
+     * What a script of PHP said, folded.
+     *
+     * @param array $output stdout and stderr
+     * @return string HTML
+     */
+    private static function said(array $output): string {
+        $words = trim(($output['stdout'] ?? '') . "\n" . ($output['stderr'] ?? ''));
+        if ($words === '') {
+            return '';
+        }
+        $summary = \html_writer::tag('summary', get_string('scriptsaid', 'local_vmoodle'));
+        $text = \html_writer::tag('pre', s(\core_text::substr($words, -self::WORDS)), ['class' => 'small mb-0']);
+        return \html_writer::tag('details', $summary . $text);
     }
 
     /**

@@ -92,6 +92,7 @@ final class run_page {
         if (($given->waves ?? '') !== '') {
             $options['waves'] = $given->waves;
         }
+        $options += array_filter(['delay' => (int)($given->delay ?? 0), 'spread' => (int)($given->spread ?? 0)]);
         // Whoever reaches this has typed the name of a dangerous operation.
         $options['confirm'] = true;
         $job = bridge::job_submit($operation['name'], $parameters, $selectors, $options);
