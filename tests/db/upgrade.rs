@@ -14,9 +14,8 @@ use crate::{Farm, farm, map, on_both_engines};
 /// What Moodle would find over all versions of the code.
 const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// What runs instead of PHP, after `-d max_input_vars=5000`.
+/// What runs instead of PHP.
 const STANDIN: &str = r#"#!/bin/sh
-shift 2
 host="${VMOODLE_HOST#http*://}"
 case "$1" in
 local/vmoodle/cli/upgrade_check.php)

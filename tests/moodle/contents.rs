@@ -30,6 +30,7 @@ set_config('logo', '/été.png', 'core_admin');
 $dump = new ReflectionMethod('tool_customlang_utils', 'dump_strings');
 $dump->setAccessible(true);
 $dump->invoke(null, 'en', 'core', ['course' => 'L\'unité 🌞 {$a}', 'yes' => "Oui\n\\"]);
+get_string_manager()->reset_caches();
 $category = $DB->insert_record('user_info_category', (object)['name' => 'École', 'sortorder' => 3]);
 $field = (object)['shortname' => 'phase', 'name' => 'Phase', 'datatype' => 'text', 'description' => '', 'descriptionformat' => 1,
     'categoryid' => $category, 'sortorder' => 1, 'required' => 0, 'locked' => 0, 'visible' => 2, 'forceunique' => 0, 'signup' => 0,

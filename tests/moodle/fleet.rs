@@ -81,7 +81,8 @@ fn a_described_fleet_is_planned_made_seen_and_left_alone_from_the_command_line()
 
     // The second tenant is changed after its plan was shown.
     let own = stage.databases[TWIN].run("SELECT COUNT(*) FROM mdl_config WHERE name = 'vmoodletest'");
-    stage.databases[TWIN].run("INSERT INTO mdl_config (name, value) VALUES ('vmoodletest', 'by hand')");
+    let mut by_hand = stage.farm.script("admin/cli/cfg.php", Some(host(TWIN)));
+    output(by_hand.args(["--name=vmoodletest", "--set=by hand"]));
     assert_eq!(own.trim(), "0");
     let applied = script(&stage, "apply", &[&file_option, &format!("--as-shown={}", saved.display()), "--json"]);
     assert_eq!(applied.status.code(), Some(2), "{}", text(&applied));
@@ -118,7 +119,7 @@ fn a_described_fleet_is_planned_made_seen_and_left_alone_from_the_command_line()
         assert!(counts.get("failed").is_none(), "{job}: {counts}");
     }
     assert_eq!((seen(OURS), seen(IN_REDIS)), ((Value::Null, json!(false)), (Value::Null, json!(false))));
-    stage.databases[TWIN].run("DELETE FROM mdl_config WHERE name = 'vmoodletest'");
+    output(stage.farm.script("admin/cli/cfg.php", Some(host(TWIN))).args(["--name=vmoodletest", "--unset"]));
     done(&stage);
 }
 

@@ -51,6 +51,9 @@ pub struct Settings {
     pub php: PhpLimits,
 }
 
+/// How many `max_input_vars` Moodle's upgrade asks for (lib/upgradelib.php, `check_max_input_vars`).
+const INPUT_VARS: u32 = 5000;
+
 /// What PHP's own settings allow a script; one that is started gets the same, whatever its `php.ini` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PhpLimits(Vec<(&'static str, String)>);
@@ -59,9 +62,14 @@ impl PhpLimits {
     /// The entries of `php.ini` that count: memory, and how much input is taken.
     pub const NAMES: &'static [&'static str] = &["memory_limit", "max_input_vars"];
 
-    /// Takes what `read` gives for each of the names.
+    /// Takes what `read` gives for each of the names; no fewer `max_input_vars` than Moodle's upgrade asks for.
     pub fn read(mut read: impl FnMut(&'static str) -> Option<String>) -> Self {
-        Self(Self::NAMES.iter().filter_map(|name| Some((*name, read(name).filter(|text| !text.is_empty())?))).collect())
+        let given = |name: &&'static str| Some((*name, read(name).filter(|text| !text.is_empty())?));
+        let enough = |(name, text): (&'static str, String)| match text.parse::<u32>() {
+            Ok(number) if name == "max_input_vars" && number < INPUT_VARS => (name, INPUT_VARS.to_string()),
+            _ => (name, text),
+        };
+        Self(Self::NAMES.iter().filter_map(given).map(enough).collect())
     }
 
     /// Names and values.
@@ -92,7 +100,7 @@ impl Shared {
         "session_redis_encrypt",
     ];
 
-    /// Takes what `read` gives for each of the names.
+    /// Takes what `read` gives for each of the names; no fewer `max_input_vars` than Moodle's upgrade asks for.
     pub fn read(mut read: impl FnMut(&'static str) -> Option<String>) -> Self {
         let values = Self::NAMES.iter().filter_map(|name| Some((*name, read(name).filter(|text| !text.is_empty())?)));
         Self(values.collect())
@@ -173,6 +181,15 @@ mod tests {
         assert_eq!(settings.index, PathBuf::from("/data/vmoodle/index"));
         assert!(settings.serve_control && !settings.subpaths && settings.account.is_none());
         assert!(!settings.trusts(b"127.0.0.1"));
+    }
+
+    #[test]
+    fn a_script_gets_the_input_that_moodles_upgrade_asks_for() {
+        let limits = |vars: &str| PhpLimits::read(|name| (name == "max_input_vars").then(|| vars.to_owned()));
+        for (given, told) in [("1000", "5000"), ("9000", "9000"), ("", "")] {
+            let entries: Vec<String> = limits(given).entries().map(|(_, value)| value.to_owned()).collect();
+            assert_eq!(entries.concat(), told, "{given}");
+        }
     }
 
     #[test]

@@ -126,7 +126,11 @@ fn open_up(folder: &Path) -> io::Result<()> {
 /// Makes a folder, or takes the one that is there, and sets its mode and owner.
 fn make(path: &Path, mode: u32, owner: Owner) -> Result<()> {
     if !is_folder(path)? {
-        DirBuilder::new().mode(0o700).create(path).map_err(failed("make", path))?;
+        match DirBuilder::new().mode(0o700).create(path) {
+            // Tenants that stand side by side ask for one place, and may do so at once.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_folder(path)? => {}
+            made => made.map_err(failed("make", path))?,
+        }
     }
     owner.give(path).map_err(failed("give away", path))?;
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("write", path))
@@ -211,6 +215,27 @@ mod tests {
         assert_eq!(fs::read(dataroot.join("filedir/ab/x")).unwrap(), b"content");
         assert_eq!(fs::read_dir(&dataroot).unwrap().count(), 1);
         assert!(!aside.exists());
+    }
+
+    #[test]
+    fn tenants_that_stand_side_by_side_are_moved_aside_at_once() {
+        for _ in 0..50 {
+            let place = tempfile::tempdir().unwrap();
+            let dataroots: Vec<PathBuf> = (0..8).map(|number| place.path().join(format!("farm/t{number}"))).collect();
+            let all_here = std::sync::Barrier::new(dataroots.len());
+            for dataroot in &dataroots {
+                fs::create_dir_all(dataroot).unwrap();
+            }
+            std::thread::scope(|scope| {
+                for dataroot in &dataroots {
+                    scope.spawn(|| {
+                        all_here.wait();
+                        let label = dataroot.file_name().unwrap().to_str().unwrap();
+                        move_aside(dataroot, label).unwrap();
+                    });
+                }
+            });
+        }
     }
 
     #[test]
