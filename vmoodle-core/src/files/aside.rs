@@ -129,7 +129,7 @@ fn make(path: &Path, mode: u32, owner: Owner) -> Result<()> {
         match DirBuilder::new().mode(0o700).create(path) {
             // Tenants that stand side by side ask for one place, and may do so at once.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_folder(path)? => {}
-            made => made.map_err(failed("make", path))?,
+            done => done.map_err(failed("make", path))?,
         }
     }
     owner.give(path).map_err(failed("give away", path))?;

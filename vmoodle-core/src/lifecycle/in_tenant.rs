@@ -35,7 +35,7 @@ pub(crate) async fn ask(
     limit: Duration,
 ) -> Result<Map<String, Value>> {
     let input = given.to_string();
-    let task = Task { script: SCRIPT, arguments: &[command], input: input.as_bytes(), limit };
+    let task = Task { script: SCRIPT, arguments: &[command], input: input.as_bytes(), limit, goes_on: false };
     let end = process::run(control, Some(tenant), &task).await?;
     match answer(&end) {
         Some(Answer::Done(answer)) => end.done().map(|()| answer),

@@ -39,6 +39,8 @@ pub(crate) struct Task<'a> {
     /// What it reads from its standard input; nothing where it is empty.
     pub(crate) input: &'a [u8],
     pub(crate) limit: Duration,
+    /// Whether it goes to its end where this process is killed, because half of its work is worse than work unseen.
+    pub(crate) goes_on: bool,
 }
 
 /// How it ended.
@@ -81,7 +83,7 @@ pub(crate) async fn run(control: &ControlSite, tenant: Option<&Tenant>, task: &T
     let wwwroot = tenant.map_or(&control.address, |tenant| &tenant.address).to_string();
     let failed =
         |what: String, error: std::io::Error| Error::new(Kind::ScriptFailed, what).of_tenant(&wwwroot).because(error);
-    let mut command = ending_with_us(&control.php, "KILL");
+    let mut command = if task.goes_on { Command::new(&control.php) } else { ending_with_us(&control.php, "KILL") };
     for (name, value) in control.settings.php.entries() {
         command.arg("-d").arg(format!("{name}={value}"));
     }

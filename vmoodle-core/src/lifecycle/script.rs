@@ -33,7 +33,7 @@ pub(crate) async fn run(
     arguments: &[&str],
     limit: Duration,
 ) -> Result<()> {
-    let task = Task { script, arguments, input: b"", limit };
+    let task = Task { script, arguments, input: b"", limit, goes_on: false };
     process::run(control, Some(tenant), &task).await?.done()
 }
 

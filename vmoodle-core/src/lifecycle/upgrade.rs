@@ -78,7 +78,7 @@ async fn run_script(
     arguments: &[&str],
     limit: Duration,
 ) -> Result<End> {
-    process::run(control, tenant, &Task { script, arguments, input: b"", limit }).await
+    process::run(control, tenant, &Task { script, arguments, input: b"", limit, goes_on: script == SCRIPT }).await
 }
 
 /// The number of the last entry of the site's upgrade log; 0 for none.

@@ -141,7 +141,13 @@ async fn apply(work: &mut Work<'_>) -> Result<()> {
         by_script::begin(work).await?;
     }
     let arguments: Vec<&str> = given.arguments.iter().map(String::as_str).collect();
-    let task = Task { script: &given.script, arguments: &arguments, input: input.as_bytes(), limit: given.limit };
+    let task = Task {
+        script: &given.script,
+        arguments: &arguments,
+        input: input.as_bytes(),
+        limit: given.limit,
+        goes_on: false,
+    };
     let ran = process::run(work.control, Some(work.tenant), &task).await;
     steps::boundary();
     if !given.is_idempotent {

@@ -129,7 +129,7 @@ async fn apply(work: &mut Work<'_>, changes: &[Change]) -> Result<()> {
             |what: &str| Error::new(Kind::StateRefused, what.to_owned()).of_tenant(tenant.address.to_string());
         // What Moodle would refuse it says in a dry run: nothing is taken out unless all of it may be.
         let arguments: [&str; 2] = [&plugins, "--run"];
-        let task = Task { script: SCRIPT, arguments: &arguments[..1], input: b"", limit: LIMIT };
+        let task = Task { script: SCRIPT, arguments: &arguments[..1], input: b"", limit: LIMIT, goes_on: true };
         let dry = process::run(control, Some(tenant), &task).await?;
         dry.done()?;
         let no: Vec<&str> = dry.said().lines().filter(|line| !line.starts_with("Will be uninstalled: ")).collect();
