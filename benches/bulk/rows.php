@@ -32,7 +32,8 @@ $connect = static function (string $name) use ($engine, $socket, $port, $user, $
             return is_bool($result) ? [] : $result->fetch_all(MYSQLI_ASSOC);
         };
     }
-    $db = pg_connect("host=127.0.0.1 port=$port user=$user password=$password dbname=$name", PGSQL_CONNECT_FORCE_NEW);
+    $secret = addcslashes($password, "'\\\\");
+    $db = pg_connect("host=127.0.0.1 port=$port user=$user password='$secret' dbname=$name", PGSQL_CONNECT_FORCE_NEW);
     return static function (string $sql, array $values = []) use ($db): array {
         $number = 0;
         $sql = preg_replace_callback('/\?/', static function () use (&$number): string {

@@ -103,7 +103,8 @@ fn install(folder: &Scratch) {
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
         .arg("--skip-name-resolve")
         .arg(format!("--datadir={}", folder.join("data").display()))
-        .args(is_root().then_some("--user=root"));
+        .args(is_root().then_some("--user=root"))
+        .env("TMPDIR", folder.folder("tmp"));
     // On a machine that is short of memory for a moment the script's own server may be refused it.
     if !command.output().is_ok_and(|made| made.status.success()) {
         std::fs::remove_dir_all(folder.join("data")).unwrap();
@@ -126,6 +127,8 @@ fn launch(folder: &Scratch, port: u16, durable: bool) -> Server {
         format!("--pid-file={}", folder.join("pid").display()),
         format!("--init-file={}", folder.join("init.sql").display()),
         format!("--port={port}"),
+        // A server that starts deletes what others of its kind have in a folder that they share.
+        format!("--tmpdir={}", folder.folder("tmp").display()),
     ];
     arguments.extend(
         [
