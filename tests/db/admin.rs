@@ -183,6 +183,18 @@ on_both_engines! {
         });
     }
 
+    fn tenants_that_are_made_at_once_shut_the_control_database_at_once(engine: Engine) {
+        let Some(farm) = farm("adm_shut", engine) else { return };
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let admin = ServerAdmin::of_control(&farm.control).unwrap();
+                    (0..10).for_each(|_| wait(admin.close_to_tenants()).unwrap());
+                });
+            }
+        });
+    }
+
     fn an_account_that_administers_something_is_never_taken_over(engine: Engine) {
         let Some(farm) = farm("adm_strong", engine) else { return };
         let admin = ServerAdmin::of_control(&farm.control).unwrap();

@@ -174,9 +174,11 @@ pub(super) async fn revoke(admin: &ServerAdmin, database: &DbName, name: &Accoun
 pub(super) async fn close_to_tenants(admin: &ServerAdmin) -> Result<()> {
     let mut line = admin.enter(None).await?;
     let (database, user) = (&admin.control.database, quoted(&admin.control_user));
-    // In one transaction: the control site never stands before a closed door.
+    // In one transaction: the control site never stands before a closed door. One after the other: of two that write the
+    // database's row at once the server refuses one ("tuple concurrently updated").
     let sql = format!(
-        "GRANT CONNECT, TEMPORARY ON DATABASE \"{database}\" TO {user};
+        "SELECT pg_advisory_xact_lock(hashtext('vmoodle close_to_tenants'));
+         GRANT CONNECT, TEMPORARY ON DATABASE \"{database}\" TO {user};
          REVOKE CONNECT ON DATABASE \"{database}\" FROM PUBLIC"
     );
     line.run(sql, &owner_right(database)).await?;
