@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::by_script;
 use super::contract::{Change, Meta, Operation, Work};
+use super::source::flag;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::lifecycle::{in_tenant, require_whole};
@@ -105,10 +106,6 @@ async fn apply(operation: &ByMoodle, work: &mut Work<'_>, changes: &[Change]) ->
 
 fn text<'a>(work: &'a Work<'_>, name: &str) -> &'a str {
     work.parameters.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn flag(work: &Work<'_>, name: &str) -> bool {
-    work.parameters.get(name) == Some(&json!(true))
 }
 
 /// The courses that the parameters mean; at least one. Fails with `course_not_found`.

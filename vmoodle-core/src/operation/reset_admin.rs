@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::contract::{Change, Meta, Operation, Work};
+use super::source::flag;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::moodle::account::{self, LOCK, MUST_CHANGE, Swap};
@@ -52,10 +53,6 @@ impl Operation for ResetAdmin {
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(undo(work, changes))
     }
-}
-
-fn flag(work: &Work<'_>, name: &str) -> bool {
-    work.parameters.get(name).and_then(Value::as_bool).unwrap_or(false)
 }
 
 fn given(work: &Work<'_>) -> Result<Option<Secret>> {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::by_script::limit;
 use super::contract::{Change, Meta, Operation, Work};
+use super::source::flag;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::lifecycle::once::{Found, is_begun, once};
@@ -82,18 +83,6 @@ impl Operation for Upgrade {
     fn undo<'a>(&'a self, _: &'a mut Work<'_>, _: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(async { Err(Error::new(Kind::JobRefused, "an upgrade cannot be undone, only a snapshot restored")) })
     }
-}
-
-fn limit(parameters: &Map<String, Value>) -> Result<Duration> {
-    const MOST: u64 = 24 * 3600;
-    match parameters.get("time_limit").and_then(Value::as_u64) {
-        Some(seconds @ 1..=MOST) => Ok(Duration::from_secs(seconds)),
-        _ => Err(Error::new(Kind::BadParameter, format!("`time_limit` must be a number from 1 to {MOST}"))),
-    }
-}
-
-fn flag(work: &Work<'_>, name: &str) -> bool {
-    work.parameters.get(name).and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// What the code asks of a site, found out once for all.
