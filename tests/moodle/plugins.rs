@@ -157,10 +157,11 @@ fn what_is_turned_on_and_off_leaves_the_rows_that_moodle_leaves() {
     let (twin_rows, own_rows) = (&stage.databases[0], &stage.databases[1]);
     for database in [twin_rows, own_rows] {
         database.run(
-            "INSERT INTO mdl_course_modules (course, module, instance, section, visible, visibleold)
-             SELECT 1, id, 1, 1, 1, 0 FROM mdl_modules WHERE name = 'book';
-             INSERT INTO mdl_course_modules (course, module, instance, section, visible, visibleold)
-             SELECT 1, id, 2, 1, 0, 1 FROM mdl_modules WHERE name = 'book';
+            "-- Rows with numbers of their own: other tests make activities on one tenant or on the other.
+             INSERT INTO mdl_course_modules (id, course, module, instance, section, visible, visibleold)
+             SELECT 1001, 1, id, 1, 1, 1, 0 FROM mdl_modules WHERE name = 'book';
+             INSERT INTO mdl_course_modules (id, course, module, instance, section, visible, visibleold)
+             SELECT 1002, 1, id, 2, 1, 0, 1 FROM mdl_modules WHERE name = 'book';
              UPDATE mdl_config SET value = 'email' WHERE name = 'registerauth';
              UPDATE mdl_config SET value = 'emoticon,urltolink' WHERE name = 'stringfilters';
              UPDATE mdl_config SET value = '1' WHERE name = 'filterall';
