@@ -514,6 +514,16 @@ function job_retry(int $job): int {}
 function job_undo(int $job): int {}
 
 /**
+ * Removes from the journal the jobs that ended longer ago than an age. Those stay that a tenant still needs which is half
+ * made, or lies in the trash.
+ *
+ * @param int $age in seconds, a day at least
+ * @return int how many jobs went
+ * @throws InvalidException `bad_parameter`
+ */
+function jobs_purge(int $age): int {}
+
+/**
  * What the operation `tenant_status` has collected of each tenant meant, in the registry's order.
  *
  * Facts, each of which may be missing or null: `reachable`, `error`, `version`, `release`, `branch`, `upgrading`, `pending`,

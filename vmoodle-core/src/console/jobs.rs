@@ -87,6 +87,13 @@ impl Console {
         self.jobs_on(async |db| job::again(db, job, true).await)
     }
 
+    /// Removes from the journal the jobs that ended longer ago than `age` seconds (a day at least); gives how many went.
+    ///
+    /// Those stay that a tenant still needs which is half made, or lies in the trash.
+    pub fn jobs_purge(&self, age: i64) -> Result<u64> {
+        self.jobs_on(async |db| job::purge(db, age).await)
+    }
+
     /// Runs the crons of the tenants that have due work; gives counts, lateness and, for a single round, `items`.
     ///
     /// Options: `targets` (`all`), `control` (the control site too), `plan` (start nothing), `daemon` with `interval` (60

@@ -14,6 +14,7 @@ mod journal;
 mod passwords;
 mod plan;
 mod pool;
+mod retention;
 mod scribe;
 mod spread;
 mod state;
@@ -43,6 +44,7 @@ use pool::Pool;
 pub(crate) use draft::{Draft, draft, submit_drafts};
 pub(crate) use passwords::tell as tell_passwords;
 pub(crate) use plan::change_as_json;
+pub(crate) use retention::purge;
 pub(crate) use survey::survey;
 
 /// Who publishes the registry while a job changes it.

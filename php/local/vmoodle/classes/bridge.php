@@ -465,6 +465,16 @@ final class bridge {
     }
 
     /**
+     * Removes old jobs from the journal; those stay that a tenant still needs.
+     *
+     * @param int $age in seconds since their end, a day at least
+     * @return int how many went
+     */
+    public static function jobs_purge(int $age): int {
+        return self::call(static fn() => \Vmoodle\jobs_purge($age));
+    }
+
+    /**
      * The facts that were collected of tenants.
      *
      * @param string[] $targets selectors, none for all tenants
