@@ -90,8 +90,13 @@ on_both_engines! {
         assert_eq!(kept.iter().map(|job| job["id"].as_i64().unwrap()).collect::<Vec<_>>(), [open, young, needed]);
         let orphans = "SELECT COUNT(*) FROM mdl_local_vmoodle_item WHERE jobid NOT IN (SELECT id FROM mdl_local_vmoodle_job)";
         assert_eq!(farm.database.run(orphans).trim(), "0");
-        farm.database.run("UPDATE mdl_local_vmoodle SET state = 'retired' WHERE id = 2");
-        assert_eq!(farm.console.jobs_purge(8 * DAY).unwrap(), 1, "its tenant has left the trash");
+        farm.database.run(&format!(
+            "UPDATE mdl_local_vmoodle SET state = 'retired' WHERE id = 2;
+             UPDATE mdl_local_vmoodle_job SET operation = 'adopt_site' WHERE id = {needed}"
+        ));
+        assert_eq!(farm.console.jobs_purge(8 * DAY).unwrap(), 0, "it says that the tenant was there before");
+        farm.database.run("DELETE FROM mdl_local_vmoodle WHERE id = 2");
+        assert_eq!(farm.console.jobs_purge(8 * DAY).unwrap(), 1, "its tenant is gone");
         assert_eq!(run(&farm, open), json!({"skipped": 1}), "what waits is done");
     }
 

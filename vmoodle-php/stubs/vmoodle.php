@@ -514,8 +514,8 @@ function job_retry(int $job): int {}
 function job_undo(int $job): int {}
 
 /**
- * Removes from the journal the jobs that ended longer ago than an age. Those stay that a tenant still needs which is half
- * made, or lies in the trash.
+ * Removes from the journal the jobs that ended longer ago than an age. Those stay that made a tenant which is
+ * there, and all of one that is half made or lies in the trash.
  *
  * @param int $age in seconds, a day at least
  * @return int how many jobs went

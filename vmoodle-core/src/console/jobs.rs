@@ -89,7 +89,7 @@ impl Console {
 
     /// Removes from the journal the jobs that ended longer ago than `age` seconds (a day at least); gives how many went.
     ///
-    /// Those stay that a tenant still needs which is half made, or lies in the trash.
+    /// Those stay that made a tenant which is there, and all of one that is half made or lies in the trash.
     pub fn jobs_purge(&self, age: i64) -> Result<u64> {
         self.jobs_on(async |db| job::purge(db, age).await)
     }

@@ -1,7 +1,8 @@
 //! How long the journal keeps a job that has ended.
 
-use crate::db::Db;
+use crate::db::{Db, Row};
 use crate::error::{Error, Kind, Result};
+use crate::operation;
 use crate::registry::farm::now;
 
 /// The youngest that may go, in seconds: what was done today is looked up, retried and undone.
@@ -9,17 +10,31 @@ const YOUNGEST: i64 = 86_400;
 
 /// Removes the jobs that ended longer ago than `age` seconds, with their items; gives how many jobs went.
 ///
-/// What is still needed stays whatever its age: the items of a tenant that is half made, and of one in the trash, which
-/// bring it back. Each job goes in a transaction of its own: a run that is cut off has removed whole jobs.
+/// What is still needed stays whatever its age: how a tenant that is there was made, and what a tenant that is half made, or in
+/// the trash, is made of or brought back by. Each job goes in a transaction of its own: a run that is cut off has removed whole jobs.
 pub(crate) async fn purge(db: &mut Db, age: i64) -> Result<u64> {
     if age < YOUNGEST {
         return Err(Error::new(Kind::BadParameter, format!("{age} is below {YOUNGEST}, the seconds of a day"))
             .hint("the journal keeps every job for a day at least: it is what retries and undoes are made of"));
     }
-    let sql = "SELECT id FROM {local_vmoodle_job} WHERE timefinished > 0 AND timefinished < ? AND NOT EXISTS \
-               (SELECT 1 FROM {local_vmoodle_item} i JOIN {local_vmoodle} t ON t.id = i.tenantid \
-                 WHERE i.jobid = {local_vmoodle_job}.id AND t.state IN ('creating', 'trashed')) ORDER BY id";
-    let old: Vec<i64> = db.fetch(sql, &[(now() - age).into()]).await?.iter().filter_map(|row| row.int("id")).collect();
+    let sql = "SELECT job.id, job.operation, \
+               (SELECT COUNT(*) FROM {local_vmoodle_item} item JOIN {local_vmoodle} tenant ON tenant.id = item.tenantid \
+                 WHERE item.jobid = job.id) AS tenants, \
+               (SELECT COUNT(*) FROM {local_vmoodle_item} item JOIN {local_vmoodle} tenant ON tenant.id = item.tenantid \
+                 WHERE item.jobid = job.id AND tenant.state IN ('creating', 'trashed')) AS unsettled \
+               FROM {local_vmoodle_job} job WHERE job.timefinished > 0 AND job.timefinished < ? ORDER BY job.id";
+    let is_needed = |row: &Row| {
+        let has = |column| row.int(column).unwrap_or(0) > 0;
+        let makes = || row.text("operation").is_some_and(|name| operation::find(name).is_ok_and(|it| it.meta().makes));
+        has("unsettled") || (has("tenants") && makes())
+    };
+    let old: Vec<i64> = db
+        .fetch(sql, &[(now() - age).into()])
+        .await?
+        .iter()
+        .filter(|row| !is_needed(row))
+        .filter_map(|row| row.int("id"))
+        .collect();
     let mut gone = 0;
     for job in old {
         let mut db = db.begin().await?;
