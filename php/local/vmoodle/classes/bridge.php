@@ -326,7 +326,7 @@ final class bridge {
     /**
      * Every operation's description.
      *
-     * @return array list of name, parameters, dangerous, idempotent, undoable
+     * @return array list of name, parameters, dangerous, harmless, idempotent, undoable, makes
      */
     public static function operations(): array {
         return self::call(static fn() => \Vmoodle\operations());
