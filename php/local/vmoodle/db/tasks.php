@@ -44,6 +44,15 @@ $tasks = [
         'dayofweek' => '*',
     ],
     [
+        'classname' => 'local_vmoodle\task\prune_journal',
+        'blocking' => 0,
+        'minute' => 'R',
+        'hour' => '4',
+        'day' => '*',
+        'month' => '*',
+        'dayofweek' => '*',
+    ],
+    [
         'classname' => 'local_vmoodle\task\publish_index',
         'blocking' => 0,
         'minute' => '*/5',
