@@ -59,7 +59,7 @@ if (\local_vmoodle\bridge::is_control_site()) {
         ));
     }
     $ADMIN->add('local_vmoodle', $patterns);
-    $journal = new admin_settingpage('local_vmoodle_journal', new lang_string('journal', 'local_vmoodle'));
+    $journal = new admin_settingpage('local_vmoodle_journal', new lang_string('journal', 'local_vmoodle'), 'moodle/site:config');
     $journal->add(new admin_setting_configduration(
         'local_vmoodle/jobretention',
         new lang_string('jobretention', 'local_vmoodle'),

@@ -326,7 +326,7 @@ final class bridge {
     /**
      * Every operation's description.
      *
-     * @return array list of name, parameters, dangerous, idempotent, undoable
+     * @return array list of name, parameters, dangerous, harmless, idempotent, undoable, makes
      */
     public static function operations(): array {
         return self::call(static fn() => \Vmoodle\operations());
@@ -414,9 +414,20 @@ final class bridge {
     }
 
     /**
+     * A job without its items, whatever their number.
+     *
+     * @param int $job its number
+     * @return array its columns, counts, untold
+     */
+    public static function job_summary(int $job): array {
+        // What is not there is said by the other one.
+        return self::jobs(['id' => $job])[0] ?? self::job($job);
+    }
+
+    /**
      * The jobs, the newest first.
      *
-     * @param array $filter operation, status, limit
+     * @param array $filter operation, status, limit, id
      * @return array list of jobs with their counts
      */
     public static function jobs(array $filter = []): array {
