@@ -132,8 +132,10 @@ fn nothing_in_english_shows_on_a_french_page() {
             admin.fill(fill, "Aide");
         }
         admin.fill("#id_delay", "5");
-        admin.ask("document.querySelector('#region-main form.mform').insertAdjacentHTML('beforeend',
-            '<input type=\"hidden\" name=\"strings\" value=\"1\">')");
+        admin.ask(
+            "document.querySelector('#region-main form.mform').insertAdjacentHTML('beforeend',
+            '<input type=\"hidden\" name=\"strings\" value=\"1\">')",
+        );
         admin.follow("#id_plan");
         let found = admin.ask(&format!("({LOOK})({french})"));
         let found: Vec<String> = serde_json::from_str(found.as_str().unwrap()).unwrap();

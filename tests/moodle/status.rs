@@ -106,7 +106,8 @@ fn old_jobs_leave_the_journal_but_not_what_the_farm_leans_on() {
         output(stage.farm.script("admin/cli/scheduled_task.php", None).arg(task))
     };
     let keep = |seconds: &str| {
-        let script = ["--component=local_vmoodle", "--name=jobretention", &format!("--set={seconds}")].map(str::to_owned);
+        let script =
+            ["--component=local_vmoodle", "--name=jobretention", &format!("--set={seconds}")].map(str::to_owned);
         output(stage.farm.script("admin/cli/cfg.php", None).args(script));
     };
     keep("0");
