@@ -54,24 +54,24 @@ class tenant extends farm_entity {
     protected function columns(): array {
         $alias = $this->get_table_alias('local_vmoodle');
         $columns = [
-            $this->column('name', "{$alias}.name"),
+            $this->text('name', "{$alias}.name"),
             $this->column('vhostname', "{$alias}.vhostname")
                 ->add_field("{$alias}.state")
                 ->add_callback(static fn(?string $wwwroot, \stdClass $row): string => $row->state === 'enabled'
                     ? \html_writer::link($wwwroot, s($wwwroot)) : s((string)$wwwroot)),
             $this->column('state', "{$alias}.state")
                 ->add_callback(static fn(?string $state): string => state::badge((string)$state)),
-            $this->column('vdbtype', "{$alias}.vdbtype"),
-            $this->column('tags', "{$alias}.tags"),
+            $this->text('vdbtype', "{$alias}.vdbtype"),
+            $this->text('tags', "{$alias}.tags"),
             $this->column('mnet', "{$alias}.mnet")->set_type(column::TYPE_INTEGER),
             $this->column('lastcron', "{$alias}.lastcron")
                 ->set_type(column::TYPE_TIMESTAMP)
                 ->add_callback(static fn(?int $time): string => $time
-                    ? get_string('ago', 'message', format_time(time() - $time)) : get_string('never')),
+                    ? get_string('ago', 'message', format_time(max(1, time() - $time))) : get_string('never')),
         ];
         foreach (self::FACTS as $fact) {
             $fields = "(SELECT value FROM {local_vmoodle_status} f WHERE f.tenantid = {$alias}.id AND f.fact = '{$fact}')";
-            $columns[] = $this->column($fact, $fields, "fact{$fact}");
+            $columns[] = $this->text($fact, $fields, "fact{$fact}");
         }
         return $columns;
     }
