@@ -15,6 +15,7 @@ mod life;
 mod nodes;
 mod original;
 mod pages;
+mod phpunit;
 mod plugins;
 mod policies;
 mod roles;

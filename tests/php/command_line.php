@@ -33,5 +33,10 @@ answer([
     'PHPUNIT_UTIL' => defining('PHPUNIT_UTIL', true),
     'BEHAT_UTIL' => defining('BEHAT_UTIL', true),
     'BEHAT_TEST' => defining('BEHAT_TEST', true),
+    'PHPUNIT_TEST farm' => function () {
+        define('PHPUNIT_TEST', true);
+        define('MOODLE_INTERNAL', true);
+        return ['with' => booted(cfg(['vmoodle' => ['subpaths' => true]])), 'without' => booted(cfg())];
+    },
     'PHPUNIT_TEST false' => defining('PHPUNIT_TEST', false),
 ]);

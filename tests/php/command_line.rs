@@ -123,6 +123,14 @@ fn moodles_own_test_runs_are_left_alone() {
 }
 
 #[test]
+fn a_test_of_moodles_own_run_may_boot_a_farm() {
+    let Some(site) = site("cli_phpunit_farm") else { return };
+    let said = site.ask_as("one.example.org", "command_line", "PHPUNIT_TEST farm");
+    assert_eq!(said["with"]["tenant"]["wwwroot"], "https://one.example.org", "{said}");
+    assert_eq!((&said["without"]["tenant"], &said["without"]["thrown"]), (&Value::Null, &Value::Null), "{said}");
+}
+
+#[test]
 fn without_an_index_only_the_control_site_can_be_named() {
     let Some(site) = Site::new("cli_no_index") else { return };
     site.write_cfg();

@@ -138,7 +138,7 @@ pub(crate) fn vmoodle_boot(cfg: &mut ZendObject) -> PhpResult<Option<Facts>> {
         cfg.take_away(Own::Vmoodle);
     }
     let command_line = request::is_command_line();
-    if is_under_test(&cfg, command_line) {
+    if is_under_test(&cfg, command_line) && !is_asked_by_a_test(own.as_ref()) {
         return Ok(None);
     }
     let validates = request::is_true(Own::CacheDisableAll) || request::is_true(Own::IgnoreComponentCache);
@@ -287,6 +287,12 @@ fn is_under_test(cfg: &Cfg<'_>, command_line: bool) -> bool {
     host.is_some_and(|host| {
         SiteAddress::parse(&format!("http://{host}{}", behat.path())).is_ok_and(|a| a.key() == behat.key())
     })
+}
+
+/// Whether a test wants a farm of its own: Moodle is there already, so that it is not `config.php` that asks, and `$cfg` says how
+/// the farm is set, which Moodle's `$CFG` does not any more.
+fn is_asked_by_a_test(own: Option<&Zval>) -> bool {
+    own.is_some() && request::is_true(Own::MoodleInternal)
 }
 
 /// The site that a command line names: `CLI_VMOODLE_OVERRIDE` before `VMOODLE_HOST`. The original's scripts set the

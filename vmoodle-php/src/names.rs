@@ -36,6 +36,7 @@ names! {
     Mnet = "mnet", Tags = "tags", Cacheprefix = "cacheprefix", Generation = "generation",
     CacheDisableAll = "CACHE_DISABLE_ALL", IgnoreComponentCache = "IGNORE_COMPONENT_CACHE",
     PhpunitTest = "PHPUNIT_TEST", PhpunitUtil = "PHPUNIT_UTIL", BehatUtil = "BEHAT_UTIL", BehatTest = "BEHAT_TEST",
+    MoodleInternal = "MOODLE_INTERNAL",
     CliOverride = "CLI_VMOODLE_OVERRIDE", SessionHandlerClass = "session_handler_class",
     SessionRedisHost = "session_redis_host", SessionRedisPort = "session_redis_port",
     SessionRedisAuth = "session_redis_auth", SessionRedisDatabase = "session_redis_database",

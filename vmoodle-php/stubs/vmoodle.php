@@ -59,7 +59,8 @@ namespace Vmoodle;
  * control site, and a name that is empty or unknown is refused, never passed over. The command line boots tenants in any
  * state, and takes an alias for its tenant.
  *
- * In Moodle's own test runs (PHPUnit, Behat) it changes nothing but to take `$CFG->vmoodle` away, and gives null.
+ * In Moodle's own test runs (PHPUnit, Behat) it changes nothing but to take `$CFG->vmoodle` away, and gives null. A test may
+ * boot a farm of its own once Moodle is there (`MOODLE_INTERNAL`), with a copy of `$CFG` that has `vmoodle`.
  *
  * ```php
  * $CFG->wwwroot = 'https://farm.example.org'; // And all other settings of the control site.

@@ -6,6 +6,13 @@ use std::sync::OnceLock;
 
 use crate::moodle;
 
+/// What loads PHPUnit's classes, of Debian's package `phpunit`.
+pub const PHPUNIT: &str = "/usr/share/php/PHPUnit/Autoload.php";
+/// What loads vfsStream's, of Debian's package `php-mikey179-vfsstream`.
+pub const VFSSTREAM: &str = "/usr/share/php/org/bovigo/vfs/autoload.php";
+/// What `localedef` makes Moodle's test locale of, of Debian's package `locales`.
+const LOCALE: &str = "/usr/share/i18n/locales/en_AU";
+
 /// Something outside this repository that a test cannot run without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -25,6 +32,8 @@ pub enum Need {
     Chromium,
     /// `valgrind`.
     Valgrind,
+    /// PHPUnit and vfsStream as Debian's packages leave them, and what makes the locale that Moodle's PHPUnit asks for.
+    PhpUnit,
     /// A Moodle 4.5 tree, where `MOODLE_DIR` says.
     Moodle,
     /// Databases of a fresh Moodle, where `VMOODLE_DUMPS` says.
@@ -43,6 +52,7 @@ impl Need {
             Self::Nginx => "nginx",
             Self::Chromium => "chromium",
             Self::Valgrind => "valgrind",
+            Self::PhpUnit => "phpunit",
             Self::Moodle => "moodle",
             Self::Dumps => "dumps",
         }
@@ -58,6 +68,13 @@ impl Need {
             Self::Nginx => &["nginx"],
             Self::Chromium => &["chromium"],
             Self::Valgrind => &["valgrind"],
+            Self::PhpUnit => {
+                return [PHPUNIT, VFSSTREAM, LOCALE]
+                    .into_iter()
+                    .find(|file| !Path::new(file).is_file())
+                    .map(|file| format!("no `{file}`"))
+                    .or_else(|| program("localedef").is_none().then(|| "no program `localedef`".to_owned()));
+            }
             Self::Fpm => return fpm().is_none().then(|| "no `php-fpm`".to_owned()),
             Self::Moodle => {
                 let folder = moodle::folder();

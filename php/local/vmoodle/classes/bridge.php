@@ -47,6 +47,7 @@ final class bridge {
      * Whether the native boot ran in this process.
      *
      * @return bool false where config.php does not require boot.php, and under PHPUnit and Behat, which boot leaves alone
+     *              unless a test boots a farm of its own
      */
     public static function is_booted(): bool {
         try {

@@ -126,6 +126,12 @@ class tenant_form extends \moodleform {
         if ($data['settings'] !== '' && !is_array(json_decode($data['settings'], true))) {
             $errors['settings'] = get_string('clibadjson', 'local_vmoodle');
         }
+        foreach (['mnet', 'template', 'server', 'admin'] as $name) {
+            // What is not offered any more, such as a template that was deleted meanwhile, is not among the values.
+            if ($this->_form->elementExists($name) && !isset($data[$name])) {
+                $errors[$name] = get_string('err_required', 'form');
+            }
+        }
         if (($data['template'] ?? '') !== '' && ($data['source'] ?? '') !== '') {
             $errors['source'] = get_string('originone', 'local_vmoodle');
         }

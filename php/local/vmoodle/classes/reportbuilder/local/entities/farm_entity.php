@@ -58,7 +58,7 @@ abstract class farm_entity extends base {
     }
 
     /**
-     * A sortable column of text.
+     * A sortable column, whose callbacks make HTML of the field.
      *
      * @param string $name its name
      * @param string $sql the field
@@ -71,6 +71,18 @@ abstract class farm_entity extends base {
             ->set_type(column::TYPE_TEXT)
             ->add_field($sql, $as)
             ->set_is_sortable(true);
+    }
+
+    /**
+     * A sortable column of text that somebody has typed, or another site has told: nothing in it is HTML.
+     *
+     * @param string $name its name
+     * @param string $sql the field
+     * @param string $as its name in the query
+     * @return column
+     */
+    protected function text(string $name, string $sql, string $as = ''): column {
+        return $this->column($name, $sql, $as)->add_callback(static fn(?string $text): string => s((string)$text));
     }
 
     /**

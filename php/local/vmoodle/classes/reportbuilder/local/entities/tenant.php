@@ -57,21 +57,21 @@ class tenant extends farm_entity {
         global $DB;
         $alias = $this->get_table_alias('local_vmoodle');
         $columns = [
-            $this->column('name', "{$alias}.name"),
+            $this->text('name', "{$alias}.name"),
             $this->column('vhostname', "{$alias}.vhostname")
                 ->add_field("{$alias}.state")
                 ->add_callback(static fn(?string $wwwroot, \stdClass $row): string => $row->state === 'enabled'
                     ? \html_writer::link($wwwroot, self::host($wwwroot)) : self::host((string)$wwwroot)),
             $this->column('state', "{$alias}.state")
                 ->add_callback(static fn(?string $state): string => state::badge((string)$state)),
-            $this->column('vdbtype', "{$alias}.vdbtype"),
-            $this->column('tags', "{$alias}.tags"),
+            $this->text('vdbtype', "{$alias}.vdbtype"),
+            $this->text('tags', "{$alias}.tags"),
             $this->column('mnet', "{$alias}.mnet")->set_type(column::TYPE_INTEGER)
                 ->add_callback(static fn(?int $network): string => (int)$network < 0 ? '' : (string)$network),
             $this->column('lastcron', "{$alias}.lastcron")
                 ->set_type(column::TYPE_TIMESTAMP)
                 ->add_callback(static fn(?int $time): string => $time
-                    ? get_string('ago', 'message', format_time(time() - $time)) : get_string('never')),
+                    ? get_string('ago', 'message', format_time(max(1, time() - $time))) : get_string('never')),
         ];
         // The build, which is the same for one release as a rule, stands on the tenant's own page.
         $columns[] = $this->column('release', $this->fact('release'), 'factrelease')

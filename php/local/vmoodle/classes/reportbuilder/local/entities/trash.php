@@ -47,7 +47,7 @@ class trash extends farm_entity {
     protected function columns(): array {
         $columns = [];
         $alias = $this->get_table_alias('local_vmoodle_trash');
-        $columns[] = $this->column('wwwroot', "{$alias}.wwwroot");
+        $columns[] = $this->text('wwwroot', "{$alias}.wwwroot");
         foreach (['timetrashed', 'timeover'] as $name) {
             $columns[] = $this->column($name, "{$alias}.{$name}")->set_type(column::TYPE_TIMESTAMP)
                 ->add_callback([format::class, 'userdate'], get_string('strftimedatetimeshort', 'core_langconfig'));

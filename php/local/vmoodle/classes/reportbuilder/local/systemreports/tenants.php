@@ -40,7 +40,7 @@ class tenants extends system_report {
         $this->add_entity($entity);
         $this->add_base_fields("{$alias}.id, {$alias}.name, {$alias}.vhostname");
         if (has_capability('local/vmoodle:execute', $this->get_context())) {
-            $this->set_checkbox_toggleall(static fn(\stdClass $row): array => [$row->id, $row->name ?: $row->vhostname]);
+            $this->set_checkbox_toggleall(static fn(\stdClass $row): array => [$row->id, s($row->name ?: $row->vhostname)]);
         }
         $names = ['name', 'vhostname', 'state', 'health', 'release', 'users', 'size', 'tags', 'mnet', 'lastcron'];
         $this->add_columns_from_entities(array_map(static fn(string $name): string => "tenant:{$name}", $names));
