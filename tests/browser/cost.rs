@@ -47,7 +47,9 @@ fn no_page_asks_more_of_the_database_with_a_thousand_tenants_than_with_ten() {
     }
     let control = stage.farm.control();
     control.run("DELETE FROM mdl_local_vmoodle_item WHERE wwwroot LIKE 'http://many%'");
-    control.run("DELETE FROM mdl_local_vmoodle_status WHERE tenantid IN (SELECT id FROM mdl_local_vmoodle WHERE tags = 'many')");
+    control.run(
+        "DELETE FROM mdl_local_vmoodle_status WHERE tenantid IN (SELECT id FROM mdl_local_vmoodle WHERE tags = 'many')",
+    );
     control.run("DELETE FROM mdl_local_vmoodle WHERE tags = 'many'");
     stage.farm.configure(&json!({ "perfdebug": 7 }));
     assert_eq!(few, many, "{pages:?}");

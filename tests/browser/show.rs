@@ -14,7 +14,7 @@ fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
     let collected = stage.operate_on_all("tenant_status", &json!({ "sizes": true }));
     let script = json!({ "script": "admin/cli/purge_caches.php", "arguments": ["--help"] });
     let said = stage.operate("run_script", &script, SCHOOL);
-    let asked = stage.operate("run_sql", &json!({ "sql": "SELECT id, username FROM {user}" }), SCHOOL);
+    let asked = stage.operate("run_sql", &json!({ "sql": "SELECT id, username FROM {user}" }), &class(12));
     stage.operate("set_config", &json!({ "name": "timezone", "value": "Europe/Rome" }), &class(9));
     let changed = stage.newest_job();
     let failed = failing(stage);
@@ -132,8 +132,10 @@ fn nothing_in_english_shows_on_a_french_page() {
             admin.fill(fill, "Aide");
         }
         admin.fill("#id_delay", "5");
-        admin.ask("document.querySelector('#region-main form.mform').insertAdjacentHTML('beforeend',
-            '<input type=\"hidden\" name=\"strings\" value=\"1\">')");
+        admin.ask(
+            "document.querySelector('#region-main form.mform').insertAdjacentHTML('beforeend',
+            '<input type=\"hidden\" name=\"strings\" value=\"1\">')",
+        );
         admin.follow("#id_plan");
         let found = admin.ask(&format!("({LOOK})({french})"));
         let found: Vec<String> = serde_json::from_str(found.as_str().unwrap()).unwrap();

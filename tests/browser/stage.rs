@@ -66,8 +66,7 @@ impl Stage {
             })
             .collect();
         operate(&farm, "disable_tenant", &json!({}), SCHOOL, 1);
-        let job =
-            farm.call("job_submit", json!(["clone_tenant", { "source": SCHOOL, "nodes": nodes }, []])).unwrap();
+        let job = farm.call("job_submit", json!(["clone_tenant", { "source": SCHOOL, "nodes": nodes }, []])).unwrap();
         let made = farm.call("job_run", json!([job])).unwrap();
         assert_eq!(made["done"], COPIES, "{made}");
         operate(&farm, "enable_tenant", &json!({}), SCHOOL, 1);

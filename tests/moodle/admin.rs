@@ -139,7 +139,8 @@ fn a_change_needs_post_and_a_session_key() {
     let job = stage.farm.call("job_submit", submitted).unwrap().to_string();
     let looked = stage.farm.index().with_file_name("components-looked.json");
     let picture = || {
-        let rows = |table: &str| stage.farm.control().run(&format!("SELECT * FROM mdl_local_vmoodle{table} ORDER BY id"));
+        let rows =
+            |table: &str| stage.farm.control().run(&format!("SELECT * FROM mdl_local_vmoodle{table} ORDER BY id"));
         let tables = ["", "_policy", "_job", "_item", "_generation"].map(rows);
         (tables, std::fs::read(&looked).ok())
     };
