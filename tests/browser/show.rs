@@ -14,7 +14,7 @@ fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
     let collected = stage.operate_on_all("tenant_status", &json!({ "sizes": true }));
     let script = json!({ "script": "admin/cli/purge_caches.php", "arguments": ["--help"] });
     let said = stage.operate("run_script", &script, SCHOOL);
-    let asked = stage.operate("run_sql", &json!({ "sql": "SELECT id, username FROM {user}" }), SCHOOL);
+    let asked = stage.operate("run_sql", &json!({ "sql": "SELECT id, username FROM {user}" }), &class(12));
     stage.operate("set_config", &json!({ "name": "timezone", "value": "Europe/Rome" }), &class(9));
     let changed = stage.newest_job();
     let failed = failing(stage);

@@ -39,21 +39,24 @@ fn find(admin: &Person, fields: &[(&str, &str)], hosts: &[String]) {
 fn tenants_are_found_by_health_version_network_and_engine() {
     let Some(stage) = alone() else { return };
     let admin = stage.administrator();
-    let (closed, bound) = (class(7), class(8));
-    stage.operate("maintenance", &json!({ "mode": "on" }), &closed);
+    let (lost, bound) = (class(7), class(8));
     stage.operate_on_all("tenant_status", &json!({ "sizes": true }));
     stage.operate("tenant_status", &json!({}), SCHOOL);
+    let name = stage.row(&lost, "vdbname");
+    let rename = |to: &str| stage.farm.call("tenant_update", json!([lost, { "vdbname": to }])).unwrap();
+    rename("nowhere_at_all");
+    stage.operate("tenant_status", &json!({}), &lost);
+    rename(&name);
     let network = |number: i64| stage.farm.call("tenant_update", json!([bound, { "mnet": number }])).unwrap();
     network(7);
-    find(&admin, &[("health_operator", "1"), ("health_value", "1")], std::slice::from_ref(&closed));
+    find(&admin, &[("health_operator", "1"), ("health_value", "4")], std::slice::from_ref(&lost));
     find(&admin, &[("mnet_operator", "5"), ("mnet_value1", "7")], std::slice::from_ref(&bound));
     find(&admin, &[("release_operator", "1"), ("release_value", "9.9")], &[]);
     let name = [("release_operator", "1"), ("release_value", "4.5"), ("name_operator", "1"), ("name_value", "Class 1")];
     find(&admin, &name, &(10..=19).map(class).collect::<Vec<_>>());
     find(&admin, &[("vdbtype_operator", "1"), ("vdbtype_value", "mariadb")], &[]);
     network(0);
-    stage.operate("maintenance", &json!({ "mode": "off" }), &closed);
-    stage.operate("tenant_status", &json!({}), &closed);
+    stage.operate("tenant_status", &json!({}), &lost);
 }
 
 #[test]

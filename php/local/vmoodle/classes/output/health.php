@@ -68,6 +68,6 @@ final class health {
         }
         $age = get_string('statusago', 'local_vmoodle', format_time(max(1, time() - $collected)));
         return \html_writer::span(self::words()[$level], badge::classes(self::COLOURS[$level]))
-            . ' ' . \html_writer::tag('small', $age, ['class' => 'text-muted']);
+            . ' ' . \html_writer::tag('small', $age, ['class' => 'text-muted d-block text-nowrap']);
     }
 }

@@ -480,6 +480,7 @@ $string['nophp'] = 'There is no PHP program at {$a}: set $CFG->pathtophp.';
 $string['nopolicies'] = 'There is no policy.';
 $string['nosnapshots'] = 'There is no snapshot.';
 $string['notenants'] = 'The registry has no tenant yet.';
+$string['notenantsshown'] = 'There is no tenant to show.';
 $string['nothingtodo'] = 'Nothing to do.';
 $string['notrash'] = 'The trash is empty.';
 $string['onerror'] = 'When a tenant fails';

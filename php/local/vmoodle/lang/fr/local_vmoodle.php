@@ -480,6 +480,7 @@ $string['nophp'] = 'Il n’y a pas de programme PHP à {$a} : définissez $CFG->
 $string['nopolicies'] = 'Il n’y a aucune politique.';
 $string['nosnapshots'] = 'Il n’y a aucun instantané.';
 $string['notenants'] = 'Le registre n’a pas encore de site.';
+$string['notenantsshown'] = 'Il n’y a aucun site à afficher.';
 $string['nothingtodo'] = 'Rien à faire.';
 $string['notrash'] = 'La corbeille est vide.';
 $string['onerror'] = 'Quand un site échoue';

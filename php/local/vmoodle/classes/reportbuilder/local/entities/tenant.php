@@ -42,6 +42,9 @@ class tenant extends farm_entity {
     /** @var string[] facts of local_vmoodle_status that are numbers. */
     private const NUMBERS = ['users', 'courses'];
 
+    /** @var int characters of an address that stand on one line. */
+    private const LONG = 30;
+
     #[\Override]
     protected function get_default_tables(): array {
         return ['local_vmoodle'];
@@ -113,13 +116,14 @@ class tenant extends farm_entity {
     }
 
     /**
-     * An address without its scheme, which may break at its dots.
+     * An address without its scheme; a long one may break at its dots.
      *
      * @param string $wwwroot of a tenant
      * @return string HTML
      */
     private static function host(string $wwwroot): string {
-        return str_replace('.', '.<wbr>', s(preg_replace('#^https?://#', '', $wwwroot)));
+        $host = preg_replace('#^https?://#', '', $wwwroot);
+        return strlen($host) > self::LONG ? str_replace('.', '.<wbr>', s($host)) : s($host);
     }
 
     #[\Override]

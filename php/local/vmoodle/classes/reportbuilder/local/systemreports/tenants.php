@@ -54,7 +54,7 @@ class tenants extends system_report {
             false,
             new lang_string('view')
         ));
-        $this->set_default_no_results_notice(new lang_string('notenants', 'local_vmoodle'));
+        $this->set_default_no_results_notice(new lang_string('notenantsshown', 'local_vmoodle'));
         $this->set_downloadable(true, get_string('tenants', 'local_vmoodle'));
     }
 
