@@ -76,10 +76,10 @@ for ($number = 1; $number <= (int)$count; $number++) {
             $set($run, 'maintenance_enabled', (string)($value % 2));
             break;
         case 'plugin_state':
-            $run('UPDATE mdl_block SET visible = ? WHERE name = ?', [$value % 2, 'html']);
+            $run('UPDATE mdl_block SET visible = ? WHERE name = ?', [1 - $value % 2, 'html']);
             $run(
                 'INSERT INTO mdl_config_log (userid, timemodified, name, value, oldvalue) VALUES (0, ?, ?, ?, ?)',
-                [time(), 'block_visibility', $value % 2, 1 - $value % 2]
+                [time(), 'block_visibility', 1 - $value % 2, $value % 2]
             );
             break;
         case 'capability_sync':
@@ -88,7 +88,7 @@ for ($number = 1; $number <= (int)$count; $number++) {
             $found = $run('SELECT id FROM mdl_role_capabilities WHERE roleid = ? AND capability = ? AND contextid = 1', $place);
             $run(
                 'UPDATE mdl_role_capabilities SET permission = ?, timemodified = ? WHERE id = ?',
-                [$value % 2 ? 1 : -1, time(), $found[0]['id']]
+                [$value % 2 ? -1 : 1, time(), $found[0]['id']]
             );
             break;
         case 'purge_caches':

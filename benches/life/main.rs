@@ -23,13 +23,13 @@ fn main() {
     if need::all(&[Need::Dumps]).is_none() {
         return;
     }
-    let (pairs, few, files, tenants) = if is_trial() { (1, 1, 50, 2) } else { (20, 5, 5000, 50) };
+    let (pairs, few, files, tenants) = if is_trial() { (1, 1, 50, 2) } else { (20, 1, 5000, 50) };
     let mut report = Report::new(
         "life",
         &format!(
             "Seconds of jobs on a tenant with the database of a fresh Moodle 4.5 (494 tables) and {files} files, from the \
              submission to the end, journal and index included; against what is done today, in pairs, each first every \
-             other time ({few} pairs for {tenants} tenants of a file, {pairs} for all else).\n\n\
+             other time ({few} for {tenants} tenants of a file, {pairs} for all else).\n\n\
              Repeat: `cargo bench -p vmoodle-benches --bench life`."
         ),
     );
@@ -37,17 +37,19 @@ fn main() {
         .say("| engine | what | seconds | against | its seconds | against / ours, median (95 of 100 times between) |");
     report.say("|---|---|---|---|---|---|");
     let mut octets = Vec::new();
-    for engine in Engine::ALL {
-        let Some(farm) = Farm::new(engine, files) else { continue };
-        octets.push(snapshots(&mut report, &farm, pairs));
-        let (ours, theirs) = alternate(pairs, || copied(&farm), || copied_by_cp(&farm));
+    let farms: Vec<Farm> = Engine::ALL.into_iter().filter_map(|engine| Farm::new(engine, files)).collect();
+    for farm in &farms {
+        let engine = farm.school.engine;
+        octets.push(snapshots(&mut report, farm, pairs));
+        let (ours, theirs) = alternate(pairs, || copied(farm), || copied_by_cp(farm));
         tell(&mut report, engine, "files of a clone", "cp -a", &ours, &theirs);
-        copied(&farm);
-        let taken = own_octets(&farm.folder.join("copy")) / 1000;
+        let copy = farm.folder.join("copy");
+        copy_tree(&farm.dataroot(), &copy).expect("a copy");
+        let taken = own_octets(&copy) / 1000;
         octets.push(format!("On disk, {}: the files of a clone take {taken} kB of their own.", engine.dbtype()));
         farm.run("snapshot_tenant", json!({ "name": TEMPLATE }), &[SCHOOL]);
-        claims(&mut report, &farm, pairs);
-        let (ours, theirs) = alternate(few, || many(&farm, tenants), || many_by_hand(&farm, tenants));
+        claims(&mut report, farm, pairs);
+        let (ours, theirs) = alternate(few, || many(farm, tenants), || many_by_hand(farm, tenants));
         tell(&mut report, engine, &format!("{tenants} tenants of a file"), "a loop of load and cp -a", &ours, &theirs);
     }
     report.say("");
@@ -120,19 +122,13 @@ fn snapshots(report: &mut Report, farm: &Farm, pairs: usize) -> String {
 
 /// A dataroot copied as a clone gets it.
 fn copied(farm: &Farm) -> f64 {
-    let target = farm.folder.join("copy");
-    emptied(&target);
+    let target = farm.folder.join(format!("copy_{}", farm.number()));
     timed(|| _ = copy_tree(&farm.dataroot(), &target).expect("a copy"))
 }
 
 fn copied_by_cp(farm: &Farm) -> f64 {
-    let target = farm.folder.join("copy");
-    emptied(&target);
+    let target = farm.folder.join(format!("copy_{}", farm.number()));
     timed(|| copy(&farm.dataroot(), &target))
-}
-
-fn emptied(folder: &Path) {
-    let _ = std::fs::remove_dir_all(folder);
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -145,23 +141,18 @@ fn copy(from: &Path, to: &Path) {
 /// A tenant that waits in the pool, against one that is made of the same template, and against a copy of a quiet tenant.
 fn claims(report: &mut Report, farm: &Farm, pairs: usize) {
     let engine = farm.school.engine;
-    let made = |operation: &str, parameters: Value| {
-        let mut job = 0;
-        let seconds = timed(|| job = farm.run(operation, parameters, &[]));
-        farm.forget(job);
-        seconds
-    };
-    let node = json!([{ "vhostname": "https://new.example.org", "name": "New" }]);
+    let node = || json!([{ "vhostname": format!("https://new{}.example.org", farm.number()), "name": "New" }]);
+    let made = |parameters: Value| timed(|| _ = farm.run("create_tenant", parameters, &[]));
     let claim = || {
-        let spare = json!([{ "vhostname": "https://spare.invalid" }]);
+        let spare = json!([{ "vhostname": format!("https://spare{}.invalid", farm.number()) }]);
         farm.run("create_tenant", json!({ "template": TEMPLATE, "spare": 1, "nodes": spare }), &[]);
-        made("create_tenant", json!({ "template": TEMPLATE, "nodes": node }))
+        made(json!({ "template": TEMPLATE, "nodes": node() }))
     };
-    let build = || made("create_tenant", json!({ "template": TEMPLATE, "nodes": node }));
+    let build = || made(json!({ "template": TEMPLATE, "nodes": node() }));
     let (ours, theirs) = alternate(pairs, claim, build);
     tell(report, engine, "claim from the pool", "made of its template", &ours, &theirs);
     farm.run("disable_tenant", json!({}), &[SCHOOL]);
-    let clone = || made("clone_tenant", json!({ "source": SCHOOL, "nodes": node }));
+    let clone = || timed(|| _ = farm.run("clone_tenant", json!({ "source": SCHOOL, "nodes": node() }), &[]));
     let (ours, theirs) = alternate(pairs, claim, clone);
     tell(report, engine, "claim from the pool", "clone of a quiet tenant", &ours, &theirs);
     farm.run("enable_tenant", json!({}), &[SCHOOL]);
@@ -169,11 +160,12 @@ fn claims(report: &mut Report, farm: &Farm, pairs: usize) {
 
 /// Tenants of one file, to the last one's identity.
 fn many(farm: &Farm, tenants: usize) -> f64 {
+    let batch = farm.number();
     let mut file = "vhostname;name;shortname;vdbtype;vtemplate;vdatapath;vdbname\n".to_owned();
     for number in 0..tenants {
         let _ = writeln!(
             file,
-            "https://many{number}.example.org;L'école {number};many-{number};{};{TEMPLATE};{}/<%%INSTANCE%%>;<%%INSTANCE%%>",
+            "https://many{batch}x{number}.example.org;L'école {number};many-{batch}-{number};{};{TEMPLATE};{}/<%%INSTANCE%%>;<%%INSTANCE%%>",
             farm.school.engine.dbtype(),
             farm.folder.path().display(),
         );
@@ -186,7 +178,6 @@ fn many(farm: &Farm, tenants: usize) -> f64 {
     });
     let done = farm.console.job(job).expect("the job")["counts"]["done"].clone();
     assert_eq!(done, json!(tenants));
-    farm.forget(job);
     seconds
 }
 
@@ -194,24 +185,13 @@ fn many(farm: &Farm, tenants: usize) -> f64 {
 fn many_by_hand(farm: &Farm, tenants: usize) -> f64 {
     let packed = farm.folder.join("template.sql.gz");
     dump(&farm.school, &packed);
-    let place = |number: usize| {
-        let database = Database { name: format!("by_hand_{number}"), ..farm.school.clone() };
-        (database, farm.folder.join(format!("by_hand_{number}")))
-    };
-    let seconds = timed(|| {
+    let batch = farm.number();
+    timed(|| {
         for number in 0..tenants {
-            let (database, dataroot) = place(number);
+            let name = format!("by_hand_{batch}_{number}");
+            let database = Database { name: name.clone(), ..farm.school.clone() };
             load(&database, &packed);
-            copy(&farm.dataroot(), &dataroot);
+            copy(&farm.dataroot(), &farm.folder.join(name));
         }
-    });
-    for number in 0..tenants {
-        let (database, dataroot) = place(number);
-        emptied(&dataroot);
-        farm.control.run(&match database.engine {
-            Engine::MariaDb => format!("DROP DATABASE `{}`", database.name),
-            Engine::Postgres => format!("DROP DATABASE \"{}\"", database.name),
-        });
-    }
-    seconds
+    })
 }

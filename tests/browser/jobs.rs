@@ -81,7 +81,9 @@ fn a_query_is_asked_of_many_tenants_and_its_rows_are_downloaded() {
     admin.open("/local/vmoodle/run.php?operation=run_sql&targets=tag:class");
     admin.fill("#id_p_sql", "SELECT username, CONCAT('=', id) AS formula FROM {user}\nWHERE username = 'guest'");
     admin.follow("#id_plan");
-    admin.fill("#id_confirmation", "run_sql");
+    assert!(!admin.sees("#id_confirmation"), "what only reads is not confirmed by typing");
+    let command = admin.ask("document.querySelector('details pre').textContent");
+    assert!(!command.as_str().unwrap().contains("--yes"), "{command}");
     admin.run();
     stage.cron();
     admin.look_again();
@@ -90,6 +92,79 @@ fn a_query_is_asked_of_many_tenants_and_its_rows_are_downloaded() {
     let csv = csv.as_str().unwrap();
     assert_eq!(csv.lines().count(), COPIES + 1, "{csv}");
     assert!(csv.contains(&format!("http://{},1,guest,'=1", class(1))), "a formula stays a text: {csv}");
+
+    // What writes is.
+    let before = stage.newest_job();
+    admin.open("/local/vmoodle/run.php?operation=run_sql&targets=tag:class");
+    admin.fill("#id_p_sql", "UPDATE {user} SET lastname = 'Nobody' WHERE username = 'guest'");
+    admin.choose("#id_p_mode", "write");
+    admin.follow("#id_plan");
+    assert!(admin.sees("#id_confirmation"), "{}", admin.text());
+    let command = admin.ask("document.querySelector('details pre').textContent");
+    assert!(command.as_str().unwrap().ends_with("--yes"), "{command}");
+    admin.follow("#id_run");
+    assert_eq!(stage.newest_job(), before, "one click is not enough");
+}
+
+#[test]
+fn a_job_begins_later_over_an_hour_and_in_waves_and_tells_what_a_script_said() {
+    let Some(stage) = alone() else { return };
+    let admin = stage.administrator();
+    let times = |job: &str| {
+        let sql = format!(
+            "SELECT MIN(i.notbefore) - j.timecreated, MAX(i.notbefore) - MIN(i.notbefore) FROM mdl_local_vmoodle_item i
+             JOIN mdl_local_vmoodle_job j ON j.id = i.jobid WHERE j.id = {job} GROUP BY j.timecreated"
+        );
+        let told = stage.farm.control().run(&sql);
+        let (delay, spread) = told.trim().split_once('\t').unwrap();
+        (delay.parse::<i64>().unwrap(), spread.parse::<i64>().unwrap())
+    };
+    admin.open("/local/vmoodle/run.php?operation=purge_caches&targets=tag:class");
+    admin.fill("#id_delay", "30");
+    admin.fill("#id_spread", "60");
+    admin.follow("#id_plan");
+    let command = admin.ask("document.querySelector('details pre').textContent");
+    let command = command.as_str().unwrap();
+    assert!(command.contains("--delay='30'") && command.contains("--spread='60'"), "{command}");
+    admin.run();
+    let (delay, spread) = times(&stage.newest_job());
+    let last = 3600 * (i64::try_from(COPIES).unwrap() - 1) / i64::try_from(COPIES).unwrap();
+    assert!((1800..1860).contains(&delay) && spread == last, "{delay} {spread}");
+    stage.cron();
+    admin.look_again();
+    assert!(admin.text().contains(&format!("Queued {COPIES}")), "{}", admin.text());
+    admin.follow_text("Stop");
+    assert!(admin.text().contains(&format!("Cancelled {COPIES}")), "{}", admin.text());
+
+    // The first of three fails, so that the others are not reached.
+    let (broken, others) = (class(1), [class(2), class(3)]);
+    let name = stage.row(&broken, "vdbname");
+    let rename = |to: &str| stage.farm.call("tenant_update", json!([broken, { "vdbname": to }])).unwrap();
+    let targets = format!("{broken},{},{}", others[0], others[1]);
+    admin.open(&format!("/local/vmoodle/run.php?operation=run_script&targets={targets}"));
+    admin.fill("#id_p_script", "admin/cli/purge_caches.php");
+    admin.fill("#id_p_arguments", "[\"--help\"]");
+    admin.fill("#id_waves", "1,rest");
+    admin.follow("#id_plan");
+    let command = admin.ask("document.querySelector('details pre').textContent");
+    assert!(command.as_str().unwrap().contains("--waves='1,rest'"), "{command}");
+    rename("nowhere_at_all");
+    admin.fill("#id_confirmation", "run_script");
+    admin.run();
+    stage.cron();
+    rename(&name);
+    admin.look_again();
+    let text = admin.text();
+    assert!(text.contains("Failed 1") && text.contains("Cancelled 2"), "a failure holds back the next wave: {text}");
+    admin.follow_text("Try again what was not done");
+    stage.cron();
+    admin.look_again();
+    assert!(admin.text().contains("Done 3"), "{}", admin.text());
+    assert!(!admin.text().contains("Invalidates"), "what a script said is folded: {}", admin.text());
+    admin.click("[role=main] tbody details summary");
+    let said = admin.ask("document.querySelector('[role=main] tbody details[open] pre').textContent");
+    assert!(said.as_str().unwrap().contains("Invalidates"), "{said}");
+    admin.picture("job-script");
 }
 
 #[test]

@@ -7,7 +7,6 @@ fn a_tenant_is_made_of_a_template_and_another_is_copied() {
     let Some(stage) = alone() else { return };
     let admin = stage.administrator();
     admin.open("/local/vmoodle/index.php");
-    admin.picture("tenants");
     admin.follow_text("New tenant");
     admin.fill("#id_vhostname", "http://fresh.example.org");
     admin.fill("#id_name", "Fresh");

@@ -12,3 +12,4 @@ mod life;
 mod person;
 mod show;
 mod stage;
+mod tenants;

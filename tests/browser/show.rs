@@ -5,13 +5,19 @@ use support::process::output;
 use support::{moodle, php, root};
 
 use crate::person::Person;
-use crate::stage::{SCHOOL, Stage, alone};
+use crate::stage::{SCHOOL, Stage, alone, class};
 
 /// The pages of an administrator, each under a name.
 fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
     let id = stage.row(SCHOOL, "id");
-    stage.operate("tenant_status", &json!({}), SCHOOL);
-    let job = stage.farm.control().run("SELECT MAX(id) FROM mdl_local_vmoodle_job").trim().to_owned();
+    stage.operate("tenant_status", &json!({ "sizes": true }), SCHOOL);
+    let collected = stage.operate_on_all("tenant_status", &json!({ "sizes": true }));
+    let script = json!({ "script": "admin/cli/purge_caches.php", "arguments": ["--help"] });
+    let said = stage.operate("run_script", &script, SCHOOL);
+    let asked = stage.operate("run_sql", &json!({ "sql": "SELECT id, username FROM {user}" }), SCHOOL);
+    stage.operate("set_config", &json!({ "name": "timezone", "value": "Europe/Rome" }), &class(9));
+    let changed = stage.newest_job();
+    let failed = failing(stage);
     let pages = [
         ("farm", "farm.php?".to_owned()),
         ("tenants", "index.php?".into()),
@@ -23,17 +29,38 @@ fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
         ("role_sync", format!("run.php?operation=role_sync&ids={id}")),
         ("create_tenant", "run.php?operation=create_tenant".into()),
         ("destroy_tenant", format!("run.php?operation=destroy_tenant&ids={id}")),
+        ("run_script", format!("run.php?operation=run_script&ids={id}")),
         ("roles", "compare.php?what=roles&targets=all&role=student&differences=0".into()),
         ("plugins", "compare.php?what=plugins&targets=all&type=mod&differences=0".into()),
         ("settings", "compare.php?what=config&targets=all&differences=0".into()),
+        ("difference", "compare.php?what=config&targets=all&names=timezone&differences=1".into()),
+        ("compare", "compare.php?".into()),
         ("jobs", "jobs.php?".into()),
-        ("job", format!("job.php?id={job}")),
+        ("job", format!("job.php?id={collected}")),
+        ("job-script", format!("job.php?id={said}")),
+        ("job-rows", format!("job.php?id={asked}")),
+        ("job-changes", format!("job.php?id={changed}")),
+        ("job-failed", format!("job.php?id={failed}")),
         ("snapshots", "snapshots.php?".into()),
         ("policies", "policies.php?".into()),
         ("policy", "policies.php?edit=*".into()),
         ("trash", "trash.php?".into()),
     ];
     pages.into_iter().map(|(name, address)| (name, format!("/local/vmoodle/{address}"))).collect()
+}
+
+/// A job that failed on a tenant whose database is not there, and has not begun on another.
+fn failing(stage: &Stage) -> Value {
+    let (broken, name) = (class(10), stage.row(&class(10), "vdbname"));
+    let rename = |to: &str| stage.farm.call("tenant_update", json!([broken, { "vdbname": to }])).unwrap();
+    rename("nowhere_at_all");
+    let parameters = json!({ "name": "supportname", "value": "Nowhere" });
+    let asked = json!(["set_config", parameters, [broken, class(11)], { "waves": "1,rest" }]);
+    let job = stage.farm.call("job_submit", asked).unwrap();
+    let ended = stage.farm.call("job_run", json!([job])).unwrap();
+    rename(&name);
+    assert_eq!((&ended["failed"], &ended["cancelled"]), (&json!(1), &json!(1)), "{ended}");
+    job
 }
 
 #[test]
@@ -96,6 +123,23 @@ fn nothing_in_english_shows_on_a_french_page() {
         let found = admin.ask(&format!("({LOOK})({french})"));
         let found: Vec<String> = serde_json::from_str(found.as_str().unwrap()).unwrap();
         faults.extend(found.into_iter().map(|text| format!("{name}: {text}")));
+    }
+    // What only a form that was sent shows: a plan, and the question before what is dangerous.
+    for (operation, fill) in [("set_config", "#id_p_value"), ("reset_admin", ""), ("retire_tenant", "")] {
+        admin.open(&format!("/local/vmoodle/run.php?operation={operation}&targets={SCHOOL}"));
+        if fill == "#id_p_value" {
+            admin.complete("p_name", "supportname");
+            admin.fill(fill, "Aide");
+        }
+        admin.fill("#id_delay", "5");
+        admin.ask(
+            "document.querySelector('#region-main form.mform').insertAdjacentHTML('beforeend',
+            '<input type=\"hidden\" name=\"strings\" value=\"1\">')",
+        );
+        admin.follow("#id_plan");
+        let found = admin.ask(&format!("({LOOK})({french})"));
+        let found: Vec<String> = serde_json::from_str(found.as_str().unwrap()).unwrap();
+        faults.extend(found.into_iter().map(|text| format!("plan of {operation}: {text}")));
     }
     output(stage.farm.script("admin/cli/cfg.php", None).args(["--name=debugstringids", "--set=0"]));
     assert!(faults.is_empty(), "{}", faults.join("\n"));

@@ -16,7 +16,7 @@ use crate::person::Person;
 pub(crate) const SCHOOL: &str = "school.example.org";
 
 /// How many copies there are.
-pub(crate) const COPIES: usize = 11;
+pub(crate) const COPIES: usize = 20;
 
 /// A farm of real Moodles that answers.
 pub(crate) struct Stage {
@@ -39,9 +39,11 @@ pub(crate) fn alone() -> Option<MutexGuard<'static, Stage>> {
 
 impl Stage {
     fn set() -> Option<Self> {
-        need::all(&[Need::Chromium, Need::Moodle, Need::Dumps, Need::Php, Need::Fpm, Need::Nginx, Need::MariaDb])?;
+        need::all(&[Need::Chromium, Need::Moodle, Need::Dumps, Need::Php, Need::Fpm, Need::Nginx])?;
+        need::all(&[Need::MariaDb, Need::PostgreSql])?;
         let control = Database::shared(Engine::MariaDb, "browser_control")?;
-        let school = Database::shared(Engine::MariaDb, "browser_school")?;
+        // PostgreSQL copies a database that nobody works in by itself, which is much quicker than to write it out.
+        let school = Database::shared(Engine::Postgres, "browser_school")?;
         let mut farm = Farm::new(Kind::Moodle, "browser", control, json!({}));
         farm.upgrade();
         let key = farm.folder().join("key");
@@ -63,10 +65,11 @@ impl Stage {
                     "vdatapath": farm.dataroot(&host) })
             })
             .collect();
-        let job =
-            farm.call("job_submit", json!(["create_tenant", { "template": "basic", "nodes": nodes }, []])).unwrap();
+        operate(&farm, "disable_tenant", &json!({}), SCHOOL, 1);
+        let job = farm.call("job_submit", json!(["clone_tenant", { "source": SCHOOL, "nodes": nodes }, []])).unwrap();
         let made = farm.call("job_run", json!([job])).unwrap();
         assert_eq!(made["done"], COPIES, "{made}");
+        operate(&farm, "enable_tenant", &json!({}), SCHOOL, 1);
         let web = farm.serve(&Pool { workers: 4, ..Pool::default() });
         Some(Self { web, farm })
     }
@@ -100,18 +103,34 @@ impl Stage {
         String::from_utf8_lossy(&told.stdout).trim().to_owned()
     }
 
-    /// Runs an operation without any page.
-    pub(crate) fn operate(&self, operation: &str, parameters: &Value, target: &str) {
-        let job = self.farm.call("job_submit", json!([operation, parameters, [target], { "confirm": true }])).unwrap();
-        let ended = self.farm.call("job_run", json!([job])).unwrap();
-        assert_eq!(ended["done"], 1, "{operation} on {target}: {ended}");
+    /// Runs an operation on one tenant without any page; gives the job's number.
+    pub(crate) fn operate(&self, operation: &str, parameters: &Value, target: &str) -> Value {
+        operate(&self.farm, operation, parameters, target, 1)
     }
+
+    /// The same on all copies.
+    pub(crate) fn operate_on_all(&self, operation: &str, parameters: &Value) -> Value {
+        operate(&self.farm, operation, parameters, "tag:class", COPIES)
+    }
+
+    /// The number of the newest job.
+    pub(crate) fn newest_job(&self) -> String {
+        self.farm.control().run("SELECT MAX(id) FROM mdl_local_vmoodle_job").trim().to_owned()
+    }
+}
+
+fn operate(farm: &Farm, operation: &str, parameters: &Value, target: &str, done: usize) -> Value {
+    let job = farm.call("job_submit", json!([operation, parameters, [target], { "confirm": true }])).unwrap();
+    let ended = farm.call("job_run", json!([job])).unwrap();
+    assert_eq!(ended["done"], done, "{operation} on {target}: {ended}");
+    job
 }
 
 /// The row of the server that makes the copies' databases.
 fn server(database: &Database) -> Value {
     let (login, password) = ("browser_dba", "Dba-Secret-4711");
-    database.run(&format!("GRANT ALL ON *.* TO '{login}'@'localhost' IDENTIFIED BY '{password}' WITH GRANT OPTION"));
+    // A copy of the school's database is a superuser's: its owner is one.
+    database.run(&format!("CREATE ROLE {login} SUPERUSER LOGIN PASSWORD '{password}'"));
     json!([{ "name": "schools", "engine": database.engine.dbtype(), "login": login, "password": password,
-        "socket": database.socket }])
+        "host": "127.0.0.1", "port": database.port }])
 }

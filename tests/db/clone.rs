@@ -43,6 +43,11 @@ on_both_engines! {
             Engine::Postgres => "SELECT setval('mdl_course_id_seq', 4711)",
         });
         let (target, (user, password)) = (named(&farm, "b"), own_account(&admin, "clone_full_b"));
+        let others = [("c", account("clone_full_a")), ("d", user.clone())].map(|(name, owner)| {
+            wait(admin.create_database(&named(&farm, name))).unwrap();
+            wait(admin.grant(&named(&farm, name), &owner)).unwrap();
+            named(&farm, name)
+        });
         let order = CloneOrder { source: &source, target: &target, account: &user, leftover: Leftover::Refuse };
         wait(admin.clone_quiet(&order)).unwrap();
         assert_same(&beside(&farm, &source), &beside(&farm, &target));
@@ -55,6 +60,8 @@ on_both_engines! {
         });
         if engine == Engine::Postgres {
             assert_eq!((owners(&farm, &source), owners(&farm, &target)), ("clone_full_a\n".into(), "clone_full_b\n".into()));
+            let others = others.map(|other| owners(&farm, &other));
+            assert_eq!(others, ["clone_full_a\n", "clone_full_b\n"], "what each has elsewhere is not handed over");
         }
         assert_eq!(wait(admin.clone_quiet(&order)).unwrap_err().kind(), Kind::NotEmpty);
     }

@@ -7,6 +7,8 @@ use vmoodle_core::console::Console;
 
 use crate::{Farm, farm, map, on_both_engines};
 
+const DAY: i64 = 86_400;
+
 fn submit(farm: &Farm, operation: &str, targets: &[&str]) -> i64 {
     let targets: Vec<String> = targets.iter().map(|word| (*word).to_owned()).collect();
     let options = map(json!({"confirm": true}));
@@ -62,6 +64,40 @@ on_both_engines! {
         let retry = farm.console.job_retry(job).unwrap();
         assert_eq!(run(&farm, retry), json!({"done": 1}));
         assert_eq!(states(&farm), ["disabled"; 3]);
+    }
+
+    fn jobs_over_age_go_and_those_stay_that_a_tenant_still_needs(engine: Engine) {
+        let Some(farm) = farm("job_purge", engine) else { return };
+        for host in ["a.example.org", "b.example.org"] {
+            farm.add(host);
+        }
+        let [old, needed, young, open] = [&["a.example.org"][..], &["b.example.org"], &["a.example.org"], &["a.example.org"]]
+            .map(|targets| submit(&farm, "disable_tenant", targets));
+        for job in [old, needed, young] {
+            run(&farm, job);
+        }
+        let ago = |days: i64| format!("timefinished - {}", days * DAY);
+        farm.database.run(&format!(
+            "UPDATE mdl_local_vmoodle_job SET timefinished = {} WHERE id IN ({old}, {needed});
+             UPDATE mdl_local_vmoodle_job SET timecreated = timecreated - {} WHERE id = {open};
+             UPDATE mdl_local_vmoodle SET state = 'trashed' WHERE id = 2",
+            ago(9), 9 * DAY
+        ));
+        assert_eq!(farm.console.jobs_purge(DAY - 1).unwrap_err().kind(), Kind::BadParameter);
+        assert_eq!(farm.console.jobs_purge(10 * DAY).unwrap(), 0);
+        assert_eq!(farm.console.jobs_purge(8 * DAY).unwrap(), 1);
+        let kept = farm.console.jobs(&Map::new()).unwrap();
+        assert_eq!(kept.iter().map(|job| job["id"].as_i64().unwrap()).collect::<Vec<_>>(), [open, young, needed]);
+        let orphans = "SELECT COUNT(*) FROM mdl_local_vmoodle_item WHERE jobid NOT IN (SELECT id FROM mdl_local_vmoodle_job)";
+        assert_eq!(farm.database.run(orphans).trim(), "0");
+        farm.database.run(&format!(
+            "UPDATE mdl_local_vmoodle SET state = 'retired' WHERE id = 2;
+             UPDATE mdl_local_vmoodle_job SET operation = 'adopt_site' WHERE id = {needed}"
+        ));
+        assert_eq!(farm.console.jobs_purge(8 * DAY).unwrap(), 0, "it says that the tenant was there before");
+        farm.database.run("DELETE FROM mdl_local_vmoodle WHERE id = 2");
+        assert_eq!(farm.console.jobs_purge(8 * DAY).unwrap(), 1, "its tenant is gone");
+        assert_eq!(run(&farm, open), json!({"skipped": 1}), "what waits is done");
     }
 
     fn two_runners_share_a_job_and_no_item_runs_twice(engine: Engine) {

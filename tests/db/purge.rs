@@ -111,11 +111,14 @@ on_both_engines! {
 
         let (made, counts) = job(&farm, "reset_admin", json!({"must_change": 0}), &["all"]);
         assert_eq!((counts, farm.console.job(made).unwrap()["untold"].clone()), (json!({"done": 1}), json!(1)));
+        let alone = |id: i64| farm.console.jobs(&map(json!({"id": id}))).unwrap();
+        assert_eq!((alone(made).len(), &alone(made)[0]["untold"], alone(made)[0].get("items")), (1, &json!(1), None));
+        assert!(alone(made + 1).is_empty());
         let told = farm.console.job_passwords(made).unwrap()["https://a.example.org"].as_str().unwrap().to_owned();
         assert!(account::verifies(&Secret::new(told.as_str()), &hash()) && !hash().is_empty());
         let journal = farm.database.run(&format!("SELECT * FROM mdl_local_vmoodle_item WHERE jobid = {made}"));
         assert!(!journal.contains(&told) && !journal.contains("\"password\":\"enc:"), "it is kept nowhere any more: {journal}");
-        assert_eq!(farm.console.job(made).unwrap()["untold"], 0);
+        assert_eq!((&farm.console.job(made).unwrap()["untold"], &alone(made)[0]["untold"]), (&json!(0), &json!(0)));
         assert!(farm.console.job_passwords(made).unwrap().is_empty(), "it is told once");
         assert_eq!(farm.console.job_undo(first).map(|job| crate::config::run(&farm, job)).unwrap(), json!({"failed": 1}), "it was changed since");
     }

@@ -378,6 +378,9 @@ on_both_engines! {
         let changes = plan[0]["changes"].as_array().unwrap();
         assert_eq!((changes.len(), &changes[1]["what"]), (2, &json!("statement 2 (write, insert)")));
         assert_eq!(database.run("SELECT * FROM mdl_config"), before, "a plan changes nothing");
+        let unconfirmed = |given: Value| farm.console.job_submit("run_sql", &map(given), &["all".into()], &Map::new());
+        assert_eq!(unconfirmed(given.clone()).unwrap_err().kind(), Kind::JobRefused);
+        unconfirmed(json!({"sql": "SELECT 1"})).expect("what only reads needs no confirmation");
         let item = done(&farm, given, "a.example.org");
         assert_eq!(item["output"]["affected"], 2);
         assert_eq!(database.run("SELECT value FROM mdl_config WHERE name IN ('lang', 'x;')").lines().collect::<Vec<_>>(),

@@ -78,37 +78,95 @@ fn nobody_gets_in_without_login_without_capability_or_on_a_tenant() {
     }
 }
 
+/// Pages that change nothing, whatever they are sent.
+const READERS: [&str; 4] = ["compare.php", "jobs.php", "tenant.php", "trash.php"];
+
+/// Fields of a request: names and values.
+type Sent = Vec<(&'static str, String)>;
+
+/// What each of the other pages is sent where it is to change something.
+fn changes(page: &str, host: &str, job: &str) -> Vec<Sent> {
+    let send = |fields: &[(&'static str, &str)]| -> Sent {
+        fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+    };
+    let form = |name: &'static str, fields: &[(&'static str, &str)]| -> Sent {
+        send(fields).into_iter().chain([(name, "1".to_owned())]).collect()
+    };
+    match page {
+        "edit.php" => vec![form(
+            "_qf__local_vmoodle_form_tenant_form",
+            &[("id", "1"), ("name", "Changed"), ("mnet", "0"), ("settings", ""), ("submitbutton", "1")],
+        )],
+        "farm.php" => vec![send(&[("action", "look")])],
+        "index.php" => vec![send(&[("action", "publish")])],
+        "job.php" => {
+            let actions = ["cancel", "passwords", "retry", "run", "undo"];
+            actions.iter().map(|action| send(&[("id", job), ("action", action)])).collect()
+        }
+        "policies.php" => vec![
+            send(&[("remove", "walked")]),
+            form(
+                "_qf__local_vmoodle_form_policy_form",
+                &[
+                    ("edit", "*"),
+                    ("policy", ""),
+                    ("name", "sneaked"),
+                    ("targets", "all"),
+                    ("settings", "{}"),
+                    ("enabled", "1"),
+                    ("sortorder", "0"),
+                    ("submitbutton", "1"),
+                ],
+            ),
+        ],
+        "run.php" => vec![form(
+            "_qf__local_vmoodle_form_operation_form",
+            &[("operation", "disable_tenant"), ("targets", host), ("on_error", ""), ("run", "1")],
+        )],
+        "snapshots.php" => vec![send(&[("delete", "nothing"), ("confirmed", "1")])],
+        other => panic!("{other} is new: say what it changes, or that it changes nothing"),
+    }
+}
+
 #[test]
 fn a_change_needs_post_and_a_session_key() {
     let Some(stage) = alone() else { return };
     let (mut admin, _) = stage.log_in(CONTROL);
     let host = TENANTS[1].0;
-    let generation = || stage.farm.call("index_status", serde_json::json!([])).unwrap()["generation"].clone();
-    let before = (state(&stage, host), generation());
-    let jobs = || stage.farm.control().run("SELECT COUNT(*) FROM mdl_local_vmoodle_job").trim().to_owned();
-    let none = jobs();
-    for page in [
-        "index.php?action=publish".to_owned(),
-        format!(
-            "run.php?operation=disable_tenant&targets={host}&run=1&plan=1&_qf__local_vmoodle_form_operation_form=1"
-        ),
-        "policies.php?remove=nothing".into(),
-        "snapshots.php?delete=nothing&confirmed=1".into(),
-        "job.php?id=1&action=undo".into(),
-    ] {
-        admin.get(&format!("/local/vmoodle/{page}"));
+    let policy = serde_json::json!([{ "name": "walked", "targets": ["all"], "settings": {} }]);
+    stage.farm.call("policy_add", policy).unwrap();
+    let submitted = serde_json::json!(["tenant_status", {}, [host]]);
+    let job = stage.farm.call("job_submit", submitted).unwrap().to_string();
+    let looked = stage.farm.index().with_file_name("components-looked.json");
+    let picture = || {
+        let rows =
+            |table: &str| stage.farm.control().run(&format!("SELECT * FROM mdl_local_vmoodle{table} ORDER BY id"));
+        let tables = ["", "_policy", "_job", "_item", "_generation"].map(rows);
+        (tables, std::fs::read(&looked).ok())
+    };
+    let key = sesskey(&admin.get("/local/vmoodle/jobs.php"));
+    let before = picture();
+    for page in pages() {
+        if READERS.contains(&page.as_str()) {
+            continue;
+        }
+        for fields in changes(&page, host, &job) {
+            let pairs: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let asked: String = pairs.iter().map(|(name, value)| format!("{name}={value}&")).collect();
+            // A link may bring all of it along, the right key too.
+            let path = format!("/local/vmoodle/{page}");
+            admin.get(&format!("{path}?{asked}sesskey={key}"));
+            assert_eq!(picture(), before, "{page} {asked} by GET");
+            for wrong in [None, Some("wrong")] {
+                let mut sent = pairs.clone();
+                sent.extend(wrong.map(|key| ("sesskey", key)));
+                admin.post(&format!("{path}?{asked}"), &sent);
+                assert_eq!(picture(), before, "{page} {asked} with {wrong:?}");
+            }
+        }
     }
-    let fields = [("action", "publish"), ("sesskey", "wrong")];
-    admin.post("/local/vmoodle/index.php", &fields);
-    let fields = [
-        ("operation", "disable_tenant"),
-        ("targets", host),
-        ("run", "1"),
-        ("sesskey", "wrong"),
-        ("_qf__local_vmoodle_form_operation_form", "1"),
-    ];
-    admin.post("/local/vmoodle/run.php?operation=disable_tenant", &fields);
-    assert_eq!((state(&stage, host), generation(), jobs()), (before.0, before.1, none));
+    stage.farm.call("job_cancel", serde_json::json!([job.parse::<i64>().unwrap()])).unwrap();
+    stage.farm.call("policy_remove", serde_json::json!(["walked"])).unwrap();
 }
 
 #[test]

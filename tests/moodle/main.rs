@@ -20,6 +20,7 @@ mod plugins;
 mod policies;
 mod roles;
 mod scripts;
+mod services;
 mod sql;
 mod stage;
 mod standalone;

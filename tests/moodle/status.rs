@@ -85,3 +85,38 @@ fn cron_runs_a_job_that_was_only_written_down() {
     // On a tenant its tasks do nothing.
     output(stage.farm.script("admin/cli/scheduled_task.php", Some(host)).arg(daily));
 }
+
+#[test]
+fn old_jobs_leave_the_journal_but_not_what_the_farm_leans_on() {
+    let Some(stage) = alone() else { return };
+    let host = TENANTS[1].0;
+    let run = |operation: &str| {
+        let job = stage.farm.call("job_submit", json!([operation, {}, [host]])).unwrap();
+        stage.farm.call("job_run", json!([job])).unwrap();
+        job
+    };
+    let (old, young) = (run("tenant_status"), run("tenant_status"));
+    let control = stage.farm.control();
+    let count = |sql: &str| control.run(&format!("SELECT COUNT(*) FROM {sql}")).trim().to_owned();
+    let maker = run("tenant_status");
+    control.run(&format!("UPDATE mdl_local_vmoodle_job SET operation = 'adopt_site' WHERE id = {maker}"));
+    control.run(&format!("UPDATE mdl_local_vmoodle_job SET timefinished = 1 WHERE id IN ({old}, {maker})"));
+    let prune = || {
+        let task = "--execute=\\local_vmoodle\\task\\keep_house";
+        output(stage.farm.script("admin/cli/scheduled_task.php", None).arg(task))
+    };
+    let keep = |seconds: &str| {
+        let script =
+            ["--component=local_vmoodle", "--name=jobretention", &format!("--set={seconds}")].map(str::to_owned);
+        output(stage.farm.script("admin/cli/cfg.php", None).args(script));
+    };
+    keep("0");
+    prune();
+    assert_eq!(count(&format!("mdl_local_vmoodle_job WHERE id = {old}")), "1", "0 keeps everything");
+    keep("31536000");
+    let said = prune();
+    assert_eq!(count(&format!("mdl_local_vmoodle_job WHERE id IN ({old}, {young}, {maker})")), "2", "{said}");
+    assert_eq!(count(&format!("mdl_local_vmoodle_item WHERE jobid = {old}")), "0");
+    control.run(&format!("DELETE FROM mdl_local_vmoodle_item WHERE jobid IN ({maker})"));
+    control.run(&format!("DELETE FROM mdl_local_vmoodle_job WHERE id IN ({maker})"));
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::code::Kind;
 use support::database::{Database, Engine};
-use support::farm::Farm;
+use support::farm::{Farm, Web};
 use support::fpm::Pool;
 use support::mariadb::MariaDb;
 use support::need::{self, Need};
@@ -64,8 +64,8 @@ impl Stage {
         self.databases.push(copy);
     }
 
-    /// Puts a version of the probe in the code base. Its upgrade fails where the dataroot holds a file `broken`, and waits
-    /// while it holds a file `wait`.
+    /// Puts a version of the probe in the code base. Its upgrade fails where the dataroot holds a file `broken`, waits while it
+    /// holds a file `wait`, and leaves a site that only the command line reaches where it holds a file `silent`.
     fn plugin(&self, version: u64) {
         let tree = self.farm.folder().folder(format!("probe-{version}/local/vmoodleprobe"));
         let file = |name: &str, text: &str| {
@@ -92,6 +92,9 @@ impl Stage {
                     }}
                     if (file_exists(\"$CFG->dataroot/broken\")) {{
                         throw new moodle_exception('generalexceptionmessage', 'error', '', 'broken on purpose');
+                    }}
+                    if (file_exists(\"$CFG->dataroot/silent\")) {{
+                        rename(\"$CFG->dataroot/silent\", \"$CFG->dataroot/climaintenance.html\");
                     }}
                     upgrade_plugin_savepoint(true, {version}, 'local', 'vmoodleprobe');
                     return true;
@@ -189,7 +192,30 @@ fn twenty_tenants_are_upgraded_in_waves_and_one_that_fails_holds_back_the_others
         assert_eq!(web.get(host(number), "/login/index.php").status, 200, "{}", web.fpm.log());
     }
 
+    silent(&stage, &web);
     killed(&stage);
+}
+
+/// A site that answered requests before its upgrade and does not after it is not well, whatever its checks say.
+fn silent(stage: &Stage, web: &Web) {
+    let numbers = [TENANTS - 2, TENANTS - 1];
+    // Names that curl finds on this machine by itself, with the port of the web server.
+    let addresses = numbers.map(|number| format!("http://w{number:02}.localhost:{}", web.address().port()));
+    for (number, address) in numbers.into_iter().zip(&addresses) {
+        let old = format!("http://{}", host(number));
+        stage.farm.call("tenant_update", json!([old, {"vhostname": address}])).unwrap();
+    }
+    stage.plugin(2_026_025_100);
+    std::fs::write(stage.file(numbers[1], "silent"), "Out of order").unwrap();
+    let job = stage.json(2, UPGRADE, &["--skip-control", &format!("--targets={}", addresses.join(","))]);
+    assert_eq!(job["counts"], json!({"done": 1, "failed": 1}), "{job}");
+    let failed = &job["items"][1];
+    assert_eq!((&failed["wwwroot"], &failed["errorcode"]), (&json!(addresses[1]), &json!("unhealthy")), "{job}");
+    assert!(failed["error"].as_str().unwrap().contains("answers with 503"), "{failed}");
+
+    std::fs::remove_file(stage.file(numbers[1], "climaintenance.html")).unwrap();
+    let retry = stage.json(0, "local/vmoodle/cli/job.php", &[&format!("--retry={}", job["id"])]);
+    assert_eq!(retry["counts"], json!({"done": 1}), "{retry}");
 }
 
 /// The runner is killed (kill -9) while Moodle's script works: that goes on by itself, and nobody starts a second one.

@@ -198,6 +198,13 @@ pub(crate) fn vmoodle_job_undo(job: i64) -> PhpResult<i64> {
     with_console(|console| console.job_undo(job))
 }
 
+/// Removes old jobs from the journal.
+#[php_function]
+#[php(name = "Vmoodle\\jobs_purge")]
+pub(crate) fn vmoodle_jobs_purge(age: i64) -> PhpResult<i64> {
+    with_console(|console| console.jobs_purge(age)).map(|gone| i64::try_from(gone).unwrap_or(i64::MAX))
+}
+
 /// What was collected of each tenant.
 #[php_function]
 #[php(name = "Vmoodle\\status", optional = "targets", defaults(targets = Entries::NONE))]
@@ -305,6 +312,7 @@ pub(crate) fn register(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
         .function(wrap_function!(vmoodle_job_cancel))
         .function(wrap_function!(vmoodle_job_retry))
         .function(wrap_function!(vmoodle_job_undo))
+        .function(wrap_function!(vmoodle_jobs_purge))
         .function(wrap_function!(vmoodle_status))
         .function(wrap_function!(vmoodle_plugin_compare))
         .function(wrap_function!(vmoodle_config_compare))

@@ -367,7 +367,9 @@ function index_status(): array {}
 /**
  * Every operation's description, for forms and help.
  *
- * @return list<array{name: string, parameters: list<array<string, mixed>>, dangerous: bool, idempotent: bool, undoable: bool}>
+ * @return list<array{name: string, parameters: list<array<string, mixed>>, dangerous: bool,
+ *     harmless: ?array{parameter: string, value: string}, idempotent: bool, undoable: bool, makes: bool}> `harmless` is the
+ *     parameter and the value of it with which a dangerous one needs no confirmation
  * @throws ControlException `not_booted`, `not_control_site`
  */
 function operations(): array {}
@@ -482,7 +484,8 @@ function job_passwords(int $job): array {}
 /**
  * The jobs with their `counts`, the newest first.
  *
- * @param array{operation?: string, status?: string, limit?: int} $filter `limit` is 100 where it is not given, 1,000 at most
+ * @param array{operation?: string, status?: string, limit?: int, id?: int} $filter `limit` is 100 where it is not given, 1,000
+ *     at most; with `id` that job alone, which tells `untold` too, but no items
  * @return list<array<string, mixed>>
  * @throws InvalidException `bad_parameter`
  */
@@ -513,6 +516,16 @@ function job_retry(int $job): int {}
  * @throws ConflictException `job_refused`
  */
 function job_undo(int $job): int {}
+
+/**
+ * Removes from the journal the jobs that ended longer ago than an age. Those stay that made a tenant which is
+ * there, and all of one that is half made or lies in the trash.
+ *
+ * @param int $age in seconds, a day at least
+ * @return int how many jobs went
+ * @throws InvalidException `bad_parameter`
+ */
+function jobs_purge(int $age): int {}
 
 /**
  * What the operation `tenant_status` has collected of each tenant meant, in the registry's order.

@@ -27,11 +27,14 @@ require_once($CFG->libdir . '/adminlib.php');
 
 use local_vmoodle\local\page\farm_page;
 
+$action = optional_param('action', '', PARAM_ALPHA);
+
 $PAGE->set_context(context_system::instance());
 $PAGE->set_url('/local/vmoodle/farm.php');
 
 require_login(null, false);
 farm_page::require_access();
+farm_page::process($action);
 $content = $OUTPUT->render(farm_page::content());
 
 echo $OUTPUT->header();

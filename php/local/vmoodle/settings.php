@@ -59,6 +59,15 @@ if (\local_vmoodle\bridge::is_control_site()) {
         ));
     }
     $ADMIN->add('local_vmoodle', $patterns);
+    $journal = new admin_settingpage('local_vmoodle_journal', new lang_string('journal', 'local_vmoodle'), 'moodle/site:config');
+    $journal->add(new admin_setting_configduration(
+        'local_vmoodle/jobretention',
+        new lang_string('jobretention', 'local_vmoodle'),
+        new lang_string('jobretention_desc', 'local_vmoodle'),
+        YEARSECS,
+        DAYSECS
+    ));
+    $ADMIN->add('local_vmoodle', $journal);
     // Whoever may change this list may run any code on every tenant.
     $scripts = new admin_settingpage('local_vmoodle_scripts', new lang_string('webscripts', 'local_vmoodle'), 'moodle/site:config');
     $scripts->add(new admin_setting_configtextarea(

@@ -13,9 +13,10 @@ use crate::secret::Keyring;
 use crate::steps::Doing;
 
 impl Console {
-    /// Every operation's description: `name`, `parameters`, `dangerous`, `idempotent`, `undoable`.
+    /// Every operation's description: `name`, `parameters`, `dangerous`, `idempotent`, `undoable`, `makes`, and `harmless`:
+    /// the `parameter` and the `value` of it with which a dangerous one needs no confirmation, where there is such a value.
     pub fn operations(&self) -> Vec<Map<String, Value>> {
-        OPERATIONS.iter().map(|operation| operation.meta().describe()).collect()
+        OPERATIONS.iter().map(|operation| operation.describe()).collect()
     }
 
     /// For each tenant meant the changes that a run would make; changes nothing.
@@ -63,12 +64,17 @@ impl Console {
         self.jobs_on(async |db| job::read(db, job).await)
     }
 
-    /// The jobs, the newest first, each with its `counts`. `filter`: `operation`, `status`, `limit` (100, 1,000 at most).
+    /// The jobs, the newest first, each with its `counts`. `filter`: `operation`, `status`, `limit` (100, 1,000 at most), `id`
+    /// (that one alone, without its items: it is read as fast with a thousand of them, and has `untold` as in [`Self::job`]).
     pub fn jobs(&self, filter: &Map<String, Value>) -> Result<Vec<Map<String, Value>>> {
-        let fields = Fields::new(filter, &["operation", "status", "limit"], &[])?;
-        let (operation, status) = (fields.text("operation", 100)?, fields.text("status", 16)?);
-        let limit = fields.int("limit", 1..=1000)?.unwrap_or(100);
-        self.jobs_on(async |db| job::list(db, operation, status, limit).await)
+        let fields = Fields::new(filter, &["operation", "status", "limit", "id"], &[])?;
+        let wanted = job::Wanted {
+            id: fields.int("id", 1..=i64::MAX)?,
+            operation: fields.text("operation", 100)?,
+            status: fields.text("status", 16)?,
+            limit: fields.int("limit", 1..=1000)?.unwrap_or(100),
+        };
+        self.jobs_on(async |db| job::list(db, wanted).await)
     }
 
     /// Stops a job: what is queued is cancelled, what runs ends at its next step; gives the job.
@@ -85,6 +91,13 @@ impl Console {
     /// A new job that puts back what a job has changed; gives its number.
     pub fn job_undo(&self, job: i64) -> Result<i64> {
         self.jobs_on(async |db| job::again(db, job, true).await)
+    }
+
+    /// Removes from the journal the jobs that ended longer ago than `age` seconds (a day at least); gives how many went.
+    ///
+    /// Those stay that made a tenant which is there, and all of one that is half made or lies in the trash.
+    pub fn jobs_purge(&self, age: i64) -> Result<u64> {
+        self.jobs_on(async |db| job::purge(db, age).await)
     }
 
     /// Runs the crons of the tenants that have due work; gives counts, lateness and, for a single round, `items`.

@@ -168,6 +168,12 @@ pub(super) async fn items(db: &mut Db, job: i64) -> Result<Vec<Row>> {
     Ok(db.fetch("SELECT * FROM {local_vmoodle_item} WHERE jobid = ? ORDER BY id", &[job.into()]).await?)
 }
 
+/// The items of a job whose memory may hold a new password, without the rest of them.
+pub(super) async fn keepers(db: &mut Db, job: i64) -> Result<Vec<Row>> {
+    let sql = r#"SELECT status, memory FROM {local_vmoodle_item} WHERE jobid = ? AND memory LIKE '%"password":%'"#;
+    Ok(db.fetch(sql, &[job.into()]).await?)
+}
+
 /// How many items are in each state.
 pub(super) async fn counts(db: &mut Db, job: i64) -> Result<Map<String, Value>> {
     let sql = "SELECT status, COUNT(*) AS items FROM {local_vmoodle_item} WHERE jobid = ? GROUP BY status";

@@ -14,6 +14,7 @@ mod journal;
 mod passwords;
 mod plan;
 mod pool;
+mod retention;
 mod scribe;
 mod spread;
 mod state;
@@ -43,6 +44,7 @@ use pool::Pool;
 pub(crate) use draft::{Draft, draft, submit_drafts};
 pub(crate) use passwords::tell as tell_passwords;
 pub(crate) use plan::change_as_json;
+pub(crate) use retention::purge;
 pub(crate) use survey::survey;
 
 /// Who publishes the registry while a job changes it.
@@ -91,7 +93,7 @@ pub(crate) async fn submit(
     let mut parameters = parameter::check(operation.meta().parameters, asked.parameters, keyring)?;
     operation.prepare(&mut parameters, keyring)?;
     check_options(options)?;
-    if operation.meta().dangerous && options.get("confirm") != Some(&json!(true)) {
+    if operation.is_dangerous(&parameters) && options.get("confirm") != Some(&json!(true)) {
         return Err(refused("the operation is dangerous and not confirmed").hint("give the option `confirm`"));
     }
     if operation.meta().makes {
@@ -248,28 +250,38 @@ fn waves_of(options: &Map<String, Value>, items: &[Row]) -> Result<Vec<i64>> {
     Ok(waves::bounds(&waves::sizes(options)?, &items))
 }
 
-/// The jobs, the newest first, with their counts.
-pub(crate) async fn list(
-    db: &mut Db,
-    operation: Option<String>,
-    status: Option<String>,
-    limit: i64,
-) -> Result<Vec<Map<String, Value>>> {
+/// Which jobs are listed.
+pub(crate) struct Wanted {
+    pub(crate) id: Option<i64>,
+    pub(crate) operation: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) limit: i64,
+}
+
+/// The jobs, the newest first, with their counts; of one that is asked for by its number also what nobody was told yet.
+pub(crate) async fn list(db: &mut Db, wanted: Wanted) -> Result<Vec<Map<String, Value>>> {
     let mut parts = vec!["SELECT * FROM {local_vmoodle_job} WHERE id > 0"];
     let mut params = Vec::new();
-    for (column, value) in [(" AND operation = ?", operation), (" AND status = ?", status)] {
+    for (column, value) in [(" AND operation = ?", wanted.operation), (" AND status = ?", wanted.status)] {
         if let Some(value) = value {
             parts.push(column);
             params.push(value.into());
         }
     }
+    if let Some(id) = wanted.id {
+        parts.push(" AND id = ?");
+        params.push(id.into());
+    }
     parts.push(" ORDER BY id DESC LIMIT ?");
-    params.push(limit.into());
+    params.push(wanted.limit.into());
     let rows = db.fetch(Sql::joined(&parts), &params).await?;
     let mut jobs = Vec::with_capacity(rows.len());
     for row in &rows {
-        let mut job = shown(row);
-        job.insert("counts".into(), Value::Object(journal::counts(db, row.int("id").unwrap_or(0)).await?));
+        let (mut job, id) = (shown(row), row.int("id").unwrap_or(0));
+        job.insert("counts".into(), Value::Object(journal::counts(db, id).await?));
+        if wanted.id.is_some() {
+            job.insert("untold".into(), json!(passwords::untold(&journal::keepers(db, id).await?)));
+        }
         jobs.push(job);
     }
     Ok(jobs)

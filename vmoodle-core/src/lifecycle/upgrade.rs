@@ -125,6 +125,19 @@ pub(crate) async fn new_complaints(
     Ok((errors, warnings))
 }
 
+/// The HTTP status that the site's login page answers from here; 0 where nobody answers. It is asked by Moodle's own client, on
+/// this node: a farm whose nodes do not reach their own addresses hears nothing, before the upgrade as after it.
+pub(crate) async fn answer(control: &ControlSite, tenant: &Tenant) -> Result<u16> {
+    let ended = run_script(control, Some(tenant), CHECK, &["--answers"], CHECK_LIMIT).await?;
+    let status = ended.said().lines().rev().find_map(|line| line.trim().parse().ok());
+    status.filter(|_| ended.code() == Some(0)).ok_or_else(|| ended.failed())
+}
+
+/// Whether a page came with this status: Moodle's maintenance and error pages say otherwise.
+pub(crate) fn is_well(status: u16) -> bool {
+    (200..400).contains(&status)
+}
+
 async fn checks(control: &ControlSite, tenant: &Tenant, arguments: &[&str]) -> Result<End> {
     let ended = run_script(control, Some(tenant), CHECKS, arguments, CHECK_LIMIT).await?;
     // Words of NRPE, in no other language (admin/cli/checks.php). A site that does not boot says none of them.

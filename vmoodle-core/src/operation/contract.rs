@@ -25,7 +25,7 @@ pub struct Meta {
     pub name: &'static str,
     /// Its parameters.
     pub parameters: &'static [Param],
-    /// Whether a job of it must be confirmed.
+    /// Whether a job of it must be confirmed, unless [`Operation::harmless`] says otherwise.
     pub dangerous: bool,
     /// Whether a killed run may simply be repeated.
     pub idempotent: bool,
@@ -37,18 +37,6 @@ pub struct Meta {
     pub publishes: bool,
     /// Whether it makes its tenants, described by the parameter `nodes`, instead of working on chosen ones.
     pub makes: bool,
-}
-
-impl Meta {
-    /// Its description as a JSON map.
-    pub fn describe(&self) -> Map<String, Value> {
-        let parameters: Vec<Value> = self.parameters.iter().map(Param::describe).collect();
-        let description = json!({
-            "name": self.name, "parameters": parameters, "dangerous": self.dangerous,
-            "idempotent": self.idempotent, "undoable": self.undoable, "makes": self.makes,
-        });
-        description.as_object().cloned().unwrap_or_default()
-    }
 }
 
 /// One change: of what, from which value to which.
@@ -131,6 +119,30 @@ pub enum Births {
 pub trait Operation: Sync {
     /// What it says of itself.
     fn meta(&self) -> &'static Meta;
+    /// The parameter and the value of it with which a dangerous operation is harmless, so that it needs no confirmation then.
+    fn harmless(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// Whether a job with these checked parameters must be confirmed.
+    fn is_dangerous(&self, parameters: &Map<String, Value>) -> bool {
+        let harmless =
+            self.harmless().is_some_and(|(name, value)| parameters.get(name).and_then(Value::as_str) == Some(value));
+        self.meta().dangerous && !harmless
+    }
+
+    /// Its description as a JSON map, for forms and help.
+    fn describe(&self) -> Map<String, Value> {
+        let meta = self.meta();
+        let parameters: Vec<Value> = meta.parameters.iter().map(Param::describe).collect();
+        let harmless = self.harmless().map(|(parameter, value)| json!({"parameter": parameter, "value": value}));
+        let description = json!({
+            "name": meta.name, "parameters": parameters, "dangerous": meta.dangerous, "harmless": harmless,
+            "idempotent": meta.idempotent, "undoable": meta.undoable, "makes": meta.makes,
+        });
+        description.as_object().cloned().unwrap_or_default()
+    }
+
     /// Looks at the parameters as a whole before they are written down, and seals what the journal may not show.
     fn prepare(&self, _parameters: &mut Map<String, Value>, _keyring: &Keyring) -> Result<()> {
         Ok(())

@@ -115,3 +115,34 @@ pub fn find(name: &str) -> Result<&'static dyn Operation> {
             .hint(format!("choose one of: {}", names.join(", ")))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::parameter::Type;
+
+    #[test]
+    fn what_is_dangerous_needs_no_confirmation_only_with_the_value_that_makes_it_harmless() {
+        let with = |mode: &str| json!({ "mode": mode }).as_object().cloned().unwrap();
+        let sql = find("run_sql").unwrap();
+        assert!(!sql.is_dangerous(&with("read")));
+        assert!(sql.is_dangerous(&with("write")) && sql.is_dangerous(&Map::new()));
+        assert_eq!(sql.describe()["harmless"], json!({"parameter": "mode", "value": "read"}));
+        let destroy = find("destroy_tenant").unwrap();
+        assert!(destroy.is_dangerous(&Map::new()) && destroy.describe()["harmless"] == Value::Null);
+        assert!(!find("set_config").unwrap().is_dangerous(&Map::new()));
+    }
+
+    #[test]
+    fn a_harmless_value_is_a_choice_of_a_dangerous_operation() {
+        for operation in OPERATIONS {
+            let Some((name, value)) = operation.harmless() else { continue };
+            let meta = operation.meta();
+            let parameter = meta.parameters.iter().find(|parameter| parameter.name == name).expect(meta.name);
+            let is_choice = matches!(parameter.kind, Type::Choice(choices) if choices.contains(&value));
+            assert!(meta.dangerous && is_choice, "{}", meta.name);
+        }
+    }
+}

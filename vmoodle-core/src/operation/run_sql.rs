@@ -49,6 +49,10 @@ impl Operation for RunSql {
         &META
     }
 
+    fn harmless(&self) -> Option<(&'static str, &'static str)> {
+        Some(("mode", "read"))
+    }
+
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(async move {
             let given = Given::read(work.parameters)?;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::by_script::limit;
 use super::contract::{Change, Meta, Operation, Work};
 use super::source::flag;
+use crate::control::ControlSite;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::lifecycle::once::{Found, is_begun, once};
@@ -22,7 +23,8 @@ use crate::parameter::{Param, Type};
 use crate::registry::farm::now;
 use crate::secret::Keyring;
 use crate::snapshot::shelf::new_id;
-use crate::steps::{Doing, blocking};
+use crate::steps::{Doing, Steps, blocking};
+use crate::tenant::Tenant;
 
 /// Brings tenants up to the code on disk.
 ///
@@ -52,6 +54,8 @@ const STEP: &str = "upgraded";
 const LOG: &str = "log";
 /// What is remembered: the complaints of the site's checks before; null where they were not asked, or could not be.
 const BEFORE: &str = "complaints";
+/// What is remembered: whether the site answered requests before.
+const ANSWERED: &str = "answered";
 /// How many plugins a plan lists.
 const LISTED: usize = 100;
 
@@ -194,7 +198,9 @@ async fn make_ready(ground: &mut Ground<'_>, snapshot: Option<&str>, checks: boo
     }
     // Code may ask for tables that only the upgrade makes: then the site says nothing yet.
     let before = if checks { upgrade::complaints(control, tenant).await.ok() } else { None };
-    ground.steps.remember(BEFORE, json!(before)).await
+    ground.steps.remember(BEFORE, json!(before)).await?;
+    let answered = checks && upgrade::answer(control, tenant).await.is_ok_and(upgrade::is_well);
+    ground.steps.remember(ANSWERED, json!(answered)).await
 }
 
 async fn read(site: &mut Db) -> Result<SiteVersion> {
@@ -210,11 +216,47 @@ fn standing(own: &SiteVersion, wanted: &Wanted) -> String {
     )
 }
 
-/// The site is as the code is, its upgrade log tells of no error, it boots, and its checks say nothing worse than before.
+/// Its checks say nothing worse than before the upgrade, and it answers requests where it did.
+async fn require_well(control: &ControlSite, tenant: &Tenant, steps: &mut Steps) -> Result<()> {
+    let before: Option<BTreeSet<String>> =
+        steps.recall(BEFORE).and_then(|before| serde_json::from_value(before.clone()).ok());
+    let after = match &before {
+        Some(before) => upgrade::new_complaints(control, tenant, before).await,
+        None => upgrade::complaints(control, tenant).await.map(|all| (Vec::new(), all.into_iter().collect())),
+    };
+    let (errors, warnings) = after.map_err(|e| sick(tenant, "the site does not boot".to_owned()).because(e))?;
+    if !errors.is_empty() {
+        let what = format!("checks that were content before the upgrade are not: {}", errors.join(", "));
+        return Err(
+            sick(tenant, what).hint("look at them on the tenant's page `report/status/index.php`, then retry the job")
+        );
+    }
+    if !warnings.is_empty() {
+        steps.warn(format!("the site's checks warn: {}", warnings.join(", ")));
+    }
+    if steps.recall(ANSWERED) != Some(&json!(true)) {
+        return Ok(());
+    }
+    match upgrade::answer(control, tenant).await? {
+        status if upgrade::is_well(status) => Ok(()),
+        0 => Err(sick(tenant, "the site answered requests before the upgrade and does not now".to_owned())
+            .hint("look whether the web server runs, then retry the job")),
+        status => {
+            Err(sick(tenant, format!("the login page answered before the upgrade; now it answers with {status}"))
+                .hint("look at it in a browser and into the error logs of the web server and PHP, then retry the job"))
+        }
+    }
+}
+
+fn sick(tenant: &Tenant, what: String) -> Error {
+    Error::new(Kind::Unhealthy, what).of_tenant(tenant.address.to_string())
+}
+
+/// The site is as the code is, its upgrade log tells of no error, it boots, its checks say nothing worse than before, and it
+/// answers requests where it did before.
 async fn gate(work: &mut Work<'_>) -> Result<()> {
     let (wanted, checks) = (wanted(work).await?, flag(work, "checks"));
     let Ground { control, keyring, tenant, steps, .. } = work.ground()?;
-    let sick = |what: String| Error::new(Kind::Unhealthy, what).of_tenant(tenant.address.to_string());
     let behind = steps.recall(LOG).and_then(Value::as_i64).unwrap_or(0);
     let mut site = Db::open_tenant(tenant, &control.settings, keyring).await?;
     let read =
@@ -222,26 +264,13 @@ async fn gate(work: &mut Work<'_>) -> Result<()> {
     site.close().await;
     let (own, logged) = read?;
     if is_behind(&own, &wanted) != Some(false) {
-        return Err(sick(standing(&own, &wanted)));
+        return Err(sick(tenant, standing(&own, &wanted)));
     }
     if let Some(logged) = logged {
-        return Err(sick(format!("the site's upgrade log tells of an error: {logged}")));
+        return Err(sick(tenant, format!("the site's upgrade log tells of an error: {logged}")));
     }
     if checks {
-        let before: Option<BTreeSet<String>> =
-            steps.recall(BEFORE).and_then(|before| serde_json::from_value(before.clone()).ok());
-        let after = match &before {
-            Some(before) => upgrade::new_complaints(control, tenant, before).await,
-            None => upgrade::complaints(control, tenant).await.map(|all| (Vec::new(), all.into_iter().collect())),
-        };
-        let (errors, warnings) = after.map_err(|e| sick("the site does not boot".to_owned()).because(e))?;
-        if !errors.is_empty() {
-            return Err(sick(format!("checks that were content before the upgrade are not: {}", errors.join(", ")))
-                .hint("look at them on the tenant's page `report/status/index.php`, then retry the job"));
-        }
-        if !warnings.is_empty() {
-            steps.warn(format!("the site's checks warn: {}", warnings.join(", ")));
-        }
+        require_well(control, tenant, steps).await?;
     }
     steps.collect([
         ("version", Some(own.version.to_string())),

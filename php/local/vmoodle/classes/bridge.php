@@ -327,7 +327,7 @@ final class bridge {
     /**
      * Every operation's description.
      *
-     * @return array list of name, parameters, dangerous, idempotent, undoable
+     * @return array list of name, parameters, dangerous, harmless, idempotent, undoable, makes
      */
     public static function operations(): array {
         return self::call(static fn() => \Vmoodle\operations());
@@ -415,9 +415,20 @@ final class bridge {
     }
 
     /**
+     * A job without its items, whatever their number.
+     *
+     * @param int $job its number
+     * @return array its columns, counts, untold
+     */
+    public static function job_summary(int $job): array {
+        // What is not there is said by the other one.
+        return self::jobs(['id' => $job])[0] ?? self::job($job);
+    }
+
+    /**
      * The jobs, the newest first.
      *
-     * @param array $filter operation, status, limit
+     * @param array $filter operation, status, limit, id
      * @return array list of jobs with their counts
      */
     public static function jobs(array $filter = []): array {
@@ -463,6 +474,16 @@ final class bridge {
      */
     public static function job_undo(int $job): int {
         return self::call(static fn() => \Vmoodle\job_undo($job));
+    }
+
+    /**
+     * Removes old jobs from the journal; those stay that a tenant still needs.
+     *
+     * @param int $age in seconds since their end, a day at least
+     * @return int how many went
+     */
+    public static function jobs_purge(int $age): int {
+        return self::call(static fn() => \Vmoodle\jobs_purge($age));
     }
 
     /**

@@ -76,6 +76,20 @@ impl<'a> Line<'a> {
         Ok(rows.first().and_then(|row| row.int("number")).unwrap_or(0))
     }
 
+    /// Refuses with `database_busy` a database with sessions, which `sql` counts as `number`. Who has just said goodbye has two
+    /// seconds to be gone: a server takes a session from its list a moment later.
+    pub(super) async fn require_left(&mut self, sql: &'static str, database: &DbName, right: &str) -> Result<()> {
+        const LOOKS: usize = 20;
+        for _ in 0..LOOKS {
+            if self.number(sql, &[database.as_str().into()], right).await? == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err(Error::new(Kind::DatabaseBusy, format!("somebody works in the database `{database}`"))
+            .hint("put the site in maintenance and try again"))
+    }
+
     /// Says goodbye to the server, which would otherwise note an aborted connection.
     pub(super) async fn close(self) {
         self.connection.close().await;

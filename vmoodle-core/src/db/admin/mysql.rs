@@ -174,10 +174,7 @@ pub(super) async fn close_to_tenants(_: &ServerAdmin) -> Result<()> {
 pub(super) async fn copy_database(admin: &ServerAdmin, source: &DbName, target: &DbName) -> Result<()> {
     let mut line = admin.enter(None).await?;
     let sql = "SELECT COUNT(*) AS number FROM information_schema.processlist WHERE db = ? AND id <> CONNECTION_ID()";
-    if line.number(sql, &[source.as_str().into()], "`PROCESS`").await? > 0 {
-        return Err(Error::new(Kind::DatabaseBusy, format!("somebody works in the database `{source}`"))
-            .hint("put the site in maintenance and try again"));
-    }
+    line.require_left(sql, source, "`PROCESS`").await?;
     if !database_exists(&mut line, source).await? {
         return Err(admin.not_there(source));
     }

@@ -39,7 +39,9 @@ const ask = async(region) => {
         }
         region.querySelector('[data-region="badge"]').innerHTML = job.badge;
         region.querySelector('[data-region="counts"]').innerHTML = job.counts;
-        region.querySelector('[data-region="bar"]').value = job.percent;
+        const bar = region.querySelector('[data-region="bar"]');
+        bar.setAttribute('aria-valuenow', job.percent);
+        bar.firstElementChild.style.width = `${job.percent}%`;
         window.setTimeout(ask, EVERY, region);
     } catch (error) {
         Notification.exception(error);

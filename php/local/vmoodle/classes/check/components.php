@@ -34,13 +34,15 @@ class components extends farm_check {
         if (component_cache::descriptor() === null) {
             return new result(result::INFO, get_string('checkcomponentsnone', 'local_vmoodle'));
         }
-        if (!component_cache::is_current()) {
+        $look = component_cache::last_look();
+        $ago = format_time(max(1, time() - $look['time']));
+        if (!$look['current']) {
             return new result(
                 result::WARNING,
-                get_string('checkcomponentsstale', 'local_vmoodle'),
+                get_string('checkcomponentsstale', 'local_vmoodle', $ago),
                 get_string('runpublish', 'local_vmoodle')
             );
         }
-        return new result(result::OK, get_string('checkcomponentsok', 'local_vmoodle'));
+        return new result(result::OK, get_string('checkcomponentsok', 'local_vmoodle', $ago));
     }
 }

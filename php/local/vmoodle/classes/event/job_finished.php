@@ -33,7 +33,7 @@ class job_finished extends \core\event\base {
     /**
      * The event of a job.
      *
-     * @param array $job as bridge::job() gives it
+     * @param array $job as bridge::job_summary() gives it
      * @return self not yet triggered
      */
     public static function of(array $job): self {

@@ -55,7 +55,7 @@ class get_job extends external_api {
         $context = \context_system::instance();
         self::validate_context($context);
         require_capability('local/vmoodle:execute', $context);
-        $job = bridge::job($id);
+        $job = bridge::job_summary($id);
         $known = ['id' => $job['id'], 'operation' => $job['operation'], 'status' => $job['status']];
         return $known + job_view::progress($job);
     }

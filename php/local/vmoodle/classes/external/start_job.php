@@ -43,6 +43,15 @@ class start_job extends external_api {
             'parameters' => new external_value(PARAM_RAW, 'Parameters by name, as JSON', VALUE_DEFAULT, '{}'),
             'targets' => new external_multiple_structure(new external_value(PARAM_RAW, 'Selector'), 'Targets', VALUE_DEFAULT, []),
             'confirm' => new external_value(PARAM_BOOL, 'Whether a dangerous operation is meant', VALUE_DEFAULT, false),
+            'waves' => new external_value(PARAM_RAW_TRIMMED, 'Sizes of its waves, such as 1,5%,rest', VALUE_DEFAULT, ''),
+            'delay' => new external_value(PARAM_INT, 'Minutes until its first tenant begins', VALUE_DEFAULT, 0),
+            'spread' => new external_value(PARAM_INT, 'Minutes over which its tenants begin', VALUE_DEFAULT, 0),
+            'onerror' => new external_value(
+                PARAM_ALPHANUM,
+                'continue, or after how many failures it stops; nothing for continue, and in waves for 1',
+                VALUE_DEFAULT,
+                ''
+            ),
         ]);
     }
 
@@ -53,15 +62,33 @@ class start_job extends external_api {
      * @param string $parameters parameters by name, as JSON
      * @param array $targets selectors
      * @param bool $confirm whether a dangerous operation is meant
+     * @param string $waves sizes of its waves, nothing for one
+     * @param int $delay minutes until its first tenant begins
+     * @param int $spread minutes over which its tenants begin
+     * @param string $onerror continue, or after how many failures it stops
      * @return array
      */
-    public static function execute(string $operation, string $parameters = '{}', array $targets = [], bool $confirm = false): array {
-        [$operation, $parameters, $targets, $confirm] = array_values(self::validate_parameters(self::execute_parameters(), [
-            'operation' => $operation,
-            'parameters' => $parameters,
-            'targets' => $targets,
-            'confirm' => $confirm,
-        ]));
+    public static function execute(
+        string $operation,
+        string $parameters = '{}',
+        array $targets = [],
+        bool $confirm = false,
+        string $waves = '',
+        int $delay = 0,
+        int $spread = 0,
+        string $onerror = ''
+    ): array {
+        ['operation' => $operation, 'parameters' => $parameters, 'targets' => $targets] = $asked
+            = self::validate_parameters(self::execute_parameters(), [
+                'operation' => $operation,
+                'parameters' => $parameters,
+                'targets' => $targets,
+                'confirm' => $confirm,
+                'waves' => $waves,
+                'delay' => $delay,
+                'spread' => $spread,
+                'onerror' => $onerror,
+            ]);
         $context = \context_system::instance();
         self::validate_context($context);
         require_capability('local/vmoodle:execute', $context);
@@ -69,7 +96,11 @@ class start_job extends external_api {
         if (!is_array($given)) {
             throw new \invalid_parameter_exception('parameters');
         }
-        $job = bridge::job_submit($operation, $given, $targets, ['confirm' => $confirm]);
+        $options = array_filter(array_intersect_key($asked, array_flip(['confirm', 'waves', 'delay', 'spread'])));
+        if ($asked['onerror'] !== '') {
+            $options['on_error'] = ctype_digit($asked['onerror']) ? (int)$asked['onerror'] : $asked['onerror'];
+        }
+        $job = bridge::job_submit($operation, $given, $targets, $options);
         run_job::queue($job);
         return ['id' => $job];
     }

@@ -21,6 +21,7 @@ defined('MOODLE_INTERNAL') || die();
 require_once($CFG->libdir . '/formslib.php');
 
 use local_vmoodle\bridge;
+use local_vmoodle\local\danger;
 use local_vmoodle\output\words;
 
 /**
@@ -58,6 +59,7 @@ class operation_form extends \moodleform {
             $this->add_parameter($parameter);
         }
         $form->addElement('select', 'on_error', get_string('onerror', 'local_vmoodle'), [
+            '' => get_string('onerrorusual', 'local_vmoodle'),
             'continue' => get_string('onerrorcontinue', 'local_vmoodle'),
             '1' => get_string('onerrorfirst', 'local_vmoodle'),
         ]);
@@ -70,7 +72,7 @@ class operation_form extends \moodleform {
         }
         $buttons = [$form->createElement('submit', 'plan', get_string('showplan', 'local_vmoodle'))];
         if ($this->_customdata['planned'] !== '') {
-            if ($operation['dangerous']) {
+            if (danger::of($operation, $this->asked())) {
                 $label = get_string('typetoconfirm', 'local_vmoodle', $operation['name']);
                 $form->addElement('text', 'confirmation', $label, ['autocomplete' => 'off']);
                 $form->setType('confirmation', PARAM_RAW_TRIMMED);
@@ -78,6 +80,17 @@ class operation_form extends \moodleform {
             $buttons[] = $form->createElement('submit', 'run', get_string('runoperation', 'local_vmoodle'));
         }
         $form->addGroup($buttons, 'buttons', '', [' '], false);
+    }
+
+    /**
+     * What the request brings for the parameters that decide whether the operation is dangerous.
+     *
+     * @return string[] by name
+     */
+    private function asked(): array {
+        $name = $this->_customdata['operation']['harmless']['parameter'] ?? '';
+        $value = $name === '' ? null : optional_param('p_' . $name, null, PARAM_RAW_TRIMMED);
+        return $value === null ? [] : [$name => $value];
     }
 
     /**
@@ -192,7 +205,7 @@ class operation_form extends \moodleform {
             $errors['buttons'] = get_string('changedsinceplan', 'local_vmoodle');
         }
         $operation = $this->_customdata['operation'];
-        if ($operation['dangerous'] && $data['confirmation'] !== $operation['name']) {
+        if (danger::of($operation, $this->asked()) && $data['confirmation'] !== $operation['name']) {
             $errors['confirmation'] = get_string('typetoconfirm', 'local_vmoodle', $operation['name']);
         }
         return $errors;

@@ -47,6 +47,7 @@ final class cli {
         'all-or-nothing' => ['flag', false],
         'allow' => ['text', ''],
         'allow-unstable' => ['flag', false],
+        'answers' => ['flag', false],
         'as-shown' => ['text', null],
         'cancel' => ['text', null],
         'check' => ['text', null],
@@ -70,6 +71,7 @@ final class cli {
         'filter' => ['text', null],
         'folder' => ['text', null],
         'follow' => ['flag', false],
+        'forget' => ['text', null],
         'grace' => ['whole', null],
         'hash' => ['flag', false],
         'help' => ['flag', false],
@@ -157,7 +159,7 @@ final class cli {
         'devirtualise' => ['targets', 'folder', 'plan', 'concurrency', 'on-error', 'submit-only', 'json', 'help'],
         'exec' => ['targets', 'timeout', 'idempotent', 'stdin', 'plan', 'concurrency', 'on-error', 'delay', 'spread',
             'submit-only', 'json', 'help'],
-        'job' => ['list', 'operation', 'state', 'limit', 'show', 'run', 'cancel', 'retry', 'undo', 'passwords', 'daemon',
+        'job' => ['list', 'operation', 'state', 'limit', 'show', 'run', 'cancel', 'retry', 'undo', 'passwords', 'forget', 'daemon',
             'interval', 'json', 'help'],
         'key' => ['create', 'renew', 'json', 'help'],
         'publish' => ['follow', 'interval', 'no-components', 'json', 'help'],
@@ -177,7 +179,7 @@ final class cli {
             'check', 'aliases', 'alias-add', 'tenant', 'alias-remove', 'json', 'help'],
         'upgrade' => ['plan', 'status', 'refresh', 'targets', 'skip-control', 'waves', 'on-error', 'concurrency', 'time-limit',
             'snapshot-first', 'no-checks', 'allow-unstable', 'submit-only', 'json', 'help'],
-        'upgrade_check' => ['hash', 'help'],
+        'upgrade_check' => ['answers', 'hash', 'help'],
     ];
 
     /** @var string scripts whose command line goes on after -- with that of another one. */

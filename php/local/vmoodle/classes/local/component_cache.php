@@ -31,6 +31,12 @@ final class component_cache {
     /** @var string the file that the native publish reads. */
     private const DESCRIPTOR = 'components.json';
 
+    /** @var string what the last look at the code has found. */
+    private const LOOKED = 'components-looked.json';
+
+    /** @var int seconds for which a look is believed where nobody looks again. */
+    private const BELIEVED = HOURSECS;
+
     /** @var string[] the lists that core_component keeps; with plugintypes empty it reads the disk again. */
     private const LISTS = ['componentsource', 'plugintypes', 'plugins', 'subsystems', 'parents', 'subplugins', 'apis', 'classmap',
         'classmaprenames', 'filemap', 'version'];
@@ -64,22 +70,67 @@ final class component_cache {
             $folder->write(self::DESCRIPTOR, json_encode($descriptor, JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR) . "\n");
         }
         self::remove_old(dirname($path), $path);
+        self::note($descriptor, $fingerprint, true);
         return ['path' => $path, 'bytes' => strlen($content), 'changed' => $before !== $descriptor];
     }
 
     /**
-     * Whether the file that is in use has the plugins and classes of the code on disk.
+     * Whether the file that is in use has the plugins and classes of the code on disk. It reads all folders of plugins, which
+     * takes longer than most pages do; what it finds is noted for {@see self::last_look()}.
      *
      * @return bool false too when there is no file yet
      */
     public static function is_current(): bool {
         $descriptor = self::descriptor();
-        if ($descriptor === null || !is_file($descriptor['path'])) {
-            return false;
-        }
         $fingerprint = self::fingerprint();
-        return array_intersect_key($descriptor, $fingerprint) == $fingerprint
+        $current = $descriptor !== null && is_file($descriptor['path'])
+            && array_intersect_key($descriptor, $fingerprint) == $fingerprint
             && basename($descriptor['path']) === 'core_component-' . sha1(self::fresh_content()) . '.php';
+        self::note($descriptor, $fingerprint, $current);
+        return $current;
+    }
+
+    /**
+     * What the last look at this file and this version of the code has found; where there was none in the last hour, of a new one.
+     *
+     * @return array{current: bool, time: int} when it was
+     */
+    public static function last_look(): array {
+        $text = @file_get_contents(farm_folder::of_index()->path . '/' . self::LOOKED);
+        $noted = $text === false ? null : json_decode($text, true);
+        $of = self::mark(self::descriptor(), self::fingerprint());
+        if (is_array($noted) && ($noted['of'] ?? '') === $of && abs(time() - (int)$noted['time']) < self::BELIEVED) {
+            return ['current' => (bool)$noted['current'], 'time' => (int)$noted['time']];
+        }
+        return ['current' => self::is_current(), 'time' => time()];
+    }
+
+    /**
+     * Notes what a look has found, beside the index: each node has a file and code of its own.
+     *
+     * @param array|null $descriptor of the file that is in use
+     * @param array $fingerprint facts of version.php
+     * @param bool $current whether they belong together
+     */
+    private static function note(?array $descriptor, array $fingerprint, bool $current): void {
+        $noted = ['of' => self::mark($descriptor, $fingerprint), 'current' => $current, 'time' => time()];
+        try {
+            farm_folder::of_index()->write(self::LOOKED, json_encode($noted) . "\n");
+        } catch (\moodle_exception) {
+            // Another OS user may look too, and has to look again.
+            return;
+        }
+    }
+
+    /**
+     * What a look was at.
+     *
+     * @param array|null $descriptor of the file that is in use
+     * @param array $fingerprint facts of version.php
+     * @return string
+     */
+    private static function mark(?array $descriptor, array $fingerprint): string {
+        return sha1(json_encode([$descriptor, $fingerprint]));
     }
 
     /**

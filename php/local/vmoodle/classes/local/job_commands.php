@@ -31,7 +31,7 @@ final class job_commands {
     private const UNDONE = ['failed', 'cancelled', 'unknown'];
 
     /** @var string[] what cli/job.php is asked to do with a job. */
-    private const ACTIONS = ['show', 'run', 'cancel', 'retry', 'undo', 'passwords'];
+    private const ACTIONS = ['show', 'run', 'cancel', 'retry', 'undo', 'passwords', 'forget'];
 
     /**
      * The script cli/run.php.
@@ -123,7 +123,21 @@ final class job_commands {
             'cancel' => self::show($cli, bridge::job_cancel($job)),
             'show' => self::show($cli, bridge::job($job)),
             'passwords' => self::passwords($cli, $job),
+            'forget' => self::forget($cli, $job),
         };
+    }
+
+    /**
+     * Removes old jobs from the journal.
+     *
+     * @param cli $cli option json
+     * @param int $days how long ago they ended
+     * @return int exit code
+     */
+    private static function forget(cli $cli, int $days): int {
+        $gone = bridge::jobs_purge($days * DAYSECS);
+        $cli->result(['forgotten' => $gone], static fn() => cli::line(get_string('clipurgedjobs', 'local_vmoodle', $gone)));
+        return cli::DONE;
     }
 
     /**

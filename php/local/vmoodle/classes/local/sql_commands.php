@@ -86,8 +86,7 @@ final class sql_commands {
         if ($cli->option('plan')) {
             return job_commands::plan($cli, bridge::plan('run_sql', $parameters, $cli->targets()));
         }
-        $confirm = !$cli->option('write') || $cli->option('yes');
-        return job_commands::submit($cli, 'run_sql', $parameters, $cli->targets(), $confirm);
+        return job_commands::submit($cli, 'run_sql', $parameters, $cli->targets());
     }
 
     /**

@@ -35,11 +35,30 @@ final class upgrade_check {
             cli::line(\core_component::get_all_versions_hash());
             return cli::DONE;
         }
+        if ($cli->option('answers')) {
+            cli::line((string)self::answer());
+            return cli::DONE;
+        }
         $problems = self::problems();
         foreach ($problems as $problem) {
             cli::line($problem);
         }
         return $problems ? cli::FAILED : cli::DONE;
+    }
+
+    /**
+     * Asks for the site's login page as a browser would, by Moodle's own client with its proxy.
+     *
+     * @return int the HTTP status; 0 where nobody answers
+     */
+    private static function answer(): int {
+        global $CFG;
+        require_once($CFG->libdir . '/filelib.php');
+        // The address is the site's own, not one that somebody typed: it may lie in a network that curl is kept out of.
+        $curl = new \curl(['ignoresecurity' => true]);
+        $options = ['CURLOPT_CONNECTTIMEOUT' => 10, 'CURLOPT_TIMEOUT' => 60, 'CURLOPT_FOLLOWLOCATION' => 0];
+        $curl->get($CFG->wwwroot . '/login/index.php', [], $options);
+        return (int)($curl->get_info()['http_code'] ?? 0);
     }
 
     /**

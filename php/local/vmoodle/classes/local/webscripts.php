@@ -70,7 +70,7 @@ final class webscripts {
      */
     public static function require_listed_job(int $job): void {
         if (!(defined('CLI_SCRIPT') && CLI_SCRIPT)) {
-            $asked = bridge::job($job);
+            $asked = bridge::job_summary($job);
             self::require_listed($asked['operation'], $asked['parameters'] ?: []);
         }
     }

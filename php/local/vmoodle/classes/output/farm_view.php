@@ -75,6 +75,11 @@ final class farm_view implements named_templatable, \renderable {
             ];
         }, $this->checks);
         \core_collator::asort_array_of_arrays_by_key($checks, 'rank', \core_collator::SORT_NUMERIC);
+        $look = new \single_button(
+            new \moodle_url('/local/vmoodle/farm.php', ['action' => 'look']),
+            get_string('lookagain', 'local_vmoodle'),
+            'post'
+        );
         $late = $this->crons['cronolder'] + $this->crons['cronnever'];
         return [
             'total' => array_sum($this->states),
@@ -100,6 +105,7 @@ final class farm_view implements named_templatable, \renderable {
                 $this->crons
             )),
             'checks' => array_values($checks),
+            'look' => $look->export_for_template($output),
         ];
     }
 

@@ -35,15 +35,18 @@ final class job_view implements named_templatable, \renderable {
     /**
      * Takes what is to be shown.
      *
-     * @param array $job as bridge::job() gives it
+     * @param array $job as bridge::job_summary() gives it
      * @param array $operation its description
+     * @param bool $hasrows whether a script gave rows
      * @param string[] $passwords new passwords that are shown this once, by the address of the site
      */
     public function __construct(
-        /** @var array as bridge::job() gives it. */
+        /** @var array as bridge::job_summary() gives it. */
         private readonly array $job,
         /** @var array its description. */
         private readonly array $operation,
+        /** @var bool whether a script gave rows. */
+        private readonly bool $hasrows,
         /** @var string[] new passwords that are shown this once, by the address of the site. */
         private readonly array $passwords = []
     ) {
@@ -94,11 +97,10 @@ final class job_view implements named_templatable, \renderable {
             $asked["p_{$name}"] = is_string($value) ? $value : json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
         }
         $again = $run($asked);
-        $rows = array_filter($job['items'], static fn(array $item): bool => !empty($item['output']['statements']));
         // A sealed secret is no value to be given again, and a long script no address.
         $possible = $job['mode'] === 'run' && strlen($again) < self::LONGEST && !str_contains($again, rawurlencode('enc:v1:'));
         return [
-            'rows' => $rows ? (new \moodle_url('/local/vmoodle/job.php', ['id' => $job['id'], 'action' => 'rows']))->out(false) : '',
+            'rows' => $this->hasrows ? (new \moodle_url('/local/vmoodle/job.php', ['id' => $job['id'], 'action' => 'rows']))->out(false) : '',
             'again' => $possible ? $again : '',
             'others' => $job['targets'] ? $run(['targets' => implode("\n", $job['targets'])]) : '',
         ];
@@ -107,7 +109,7 @@ final class job_view implements named_templatable, \renderable {
     /**
      * How far a job is.
      *
-     * @param array $job as bridge::job() gives it
+     * @param array $job as bridge::job_summary() gives it
      * @return array finished, percent, badge, counts (HTML)
      */
     public static function progress(array $job): array {

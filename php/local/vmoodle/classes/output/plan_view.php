@@ -17,6 +17,7 @@
 namespace local_vmoodle\output;
 
 use core\output\named_templatable;
+use local_vmoodle\local\danger;
 
 /**
  * What a run would change; tenants that are alike stand together.
@@ -32,6 +33,7 @@ final class plan_view implements named_templatable, \renderable {
      * @param array $operation its description
      * @param array $parameters by name
      * @param string[] $selectors targets
+     * @param array $options of the job: waves, delay, spread, on_error
      * @param array[] $plans as bridge::plan() gives them
      */
     public function __construct(
@@ -41,6 +43,8 @@ final class plan_view implements named_templatable, \renderable {
         private readonly array $parameters,
         /** @var string[] targets. */
         private readonly array $selectors,
+        /** @var array of the job: waves, delay, spread, on_error. */
+        private readonly array $options,
         /** @var array[] as bridge::plan() gives them. */
         private readonly array $plans
     ) {
@@ -100,6 +104,9 @@ final class plan_view implements named_templatable, \renderable {
         foreach ($this->selectors as $selector) {
             $words[] = '--targets=' . escapeshellarg($selector);
         }
-        return implode(' ', array_unique($words)) . ($this->operation['dangerous'] ? ' --yes' : '');
+        foreach ($this->options as $name => $value) {
+            $words[] = '--' . str_replace('_', '-', $name) . '=' . escapeshellarg((string)$value);
+        }
+        return implode(' ', array_unique($words)) . (danger::of($this->operation, $this->parameters) ? ' --yes' : '');
     }
 }

@@ -37,6 +37,7 @@ final class tenant_view implements named_templatable, \renderable {
      * @param \stdClass[] $facts fact, value, collected
      * @param string[] $aliases hosts
      * @param \stdClass[] $jobs jobid, status, timefinished, operation, mode
+     * @param array[] $snapshots of the tenant, as bridge::snapshots() gives them
      * @param array[] $operations descriptions
      */
     public function __construct(
@@ -48,6 +49,8 @@ final class tenant_view implements named_templatable, \renderable {
         private readonly array $aliases,
         /** @var \stdClass[] jobid, status, timefinished, operation, mode. */
         private readonly array $jobs,
+        /** @var array[] of the tenant, as bridge::snapshots() gives them. */
+        private readonly array $snapshots,
         /** @var array[] descriptions. */
         private readonly array $operations
     ) {
@@ -62,11 +65,12 @@ final class tenant_view implements named_templatable, \renderable {
     public function export_for_template(\renderer_base $output) {
         $row = $this->row;
         $columns = array_filter(self::COLUMNS, static fn(string $name): bool => (string)($row[$name] ?? '') !== '');
+        $told = array_filter($this->facts, static fn(\stdClass $fact): bool => (string)$fact->value !== '');
         $facts = array_map(static fn(\stdClass $fact): array => [
-            'label' => self::fact($fact->fact),
-            'value' => $fact->value,
-            'age' => get_string('ago', 'message', format_time(max(1, time() - $fact->collected))),
-        ], array_values($this->facts));
+            'label' => fact::label($fact->fact),
+            'value' => fact::value($fact->fact, $fact->value),
+            'age' => get_string('statusago', 'local_vmoodle', format_time(max(1, time() - $fact->collected))),
+        ], array_values($told));
         $jobs = array_map(static fn(\stdClass $job): array => [
             'id' => $job->jobid,
             'url' => (new \moodle_url('/local/vmoodle/job.php', ['id' => $job->jobid]))->out(false),
@@ -95,9 +99,31 @@ final class tenant_view implements named_templatable, \renderable {
             ], array_values($columns)),
             'facts' => $facts,
             'aliases' => $this->aliases,
+            'overrides' => $this->overrides(),
+            'snapshots' => array_map(static fn(array $snapshot): array => [
+                'label' => trim($snapshot['id'] . ' ' . $snapshot['name']),
+                'size' => display_size($snapshot['octets'] + $snapshot['database']['octets']),
+                'time' => userdate($snapshot['made_at'], get_string('strftimedatetimeshort', 'core_langconfig')),
+            ], array_values($this->snapshots)),
+            'snapshotsurl' => (new \moodle_url('/local/vmoodle/snapshots.php'))->out(false),
             'jobs' => $jobs,
             'actions' => $actions ? self::select($actions)->export_for_template($output) : false,
         ];
+    }
+
+    /**
+     * Settings that the tenant has as if they stood in config.php.
+     *
+     * @return array[] label and value; a value that may be a secret is not shown
+     */
+    private function overrides(): array {
+        $settings = $this->row['settings'] ?: [];
+        $settings = is_string($settings) ? (json_decode($settings, true) ?: []) : $settings;
+        return array_map(static fn(string $name, $value): array => [
+            'label' => $name,
+            'value' => preg_match('/pass|secret|key|token|salt/i', $name) ? '_'
+                : (is_string($value) ? $value : json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE)),
+        ], array_map('strval', array_keys($settings)), $settings);
     }
 
     /**
@@ -111,16 +137,5 @@ final class tenant_view implements named_templatable, \renderable {
         $select = new \url_select($actions, '', ['' => $label]);
         $select->set_label($label, ['class' => 'visually-hidden sr-only']);
         return $select;
-    }
-
-    /**
-     * The name of a fact.
-     *
-     * @param string $name of the fact
-     * @return string in the reader's language
-     */
-    private static function fact(string $name): string {
-        $known = get_string_manager()->string_exists('column_' . $name, 'local_vmoodle');
-        return $known ? get_string('column_' . $name, 'local_vmoodle') : $name;
     }
 }

@@ -20,7 +20,7 @@ use local_vmoodle\bridge;
 use local_vmoodle\local\spare_pool;
 
 /**
- * Removes what is over age in the trash and what killed runs have left, and refills the pools of spare sites.
+ * Removes what is over age in the trash and in the journal, and what killed runs have left, and refills the pools of spare sites.
  *
  * @package    local_vmoodle
  * @copyright  2026 The vmoodle authors
@@ -39,6 +39,10 @@ class keep_house extends \core\task\scheduled_task {
         }
         $swept = bridge::snapshot_sweep();
         mtrace(get_string('taskswept', 'local_vmoodle', $swept));
+        $age = (int)get_config('local_vmoodle', 'jobretention');
+        if ($age > 0) {
+            mtrace(get_string('taskpurgedjobs', 'local_vmoodle', bridge::jobs_purge(max($age, DAYSECS))));
+        }
         $trashed = array_column(bridge::tenants(['state' => 'trashed']), 'vhostname');
         if ($trashed) {
             $this->run(bridge::job_submit('purge_trash', [], $trashed, ['confirm' => true]));

@@ -28,6 +28,8 @@ use local_vmoodle\native_exception;
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
 class run_job extends \core\task\adhoc_task {
+    use \core\task\stored_progress_task_trait;
+
     /**
      * Leaves a job to the next cron, unless that is asked for already.
      *
@@ -50,10 +52,11 @@ class run_job extends \core\task\adhoc_task {
         $job = (int)($this->get_custom_data()->job ?? 0);
         $began = time();
         try {
-            if (bridge::job($job)['timefinished']) {
+            if (bridge::job_summary($job)['timefinished']) {
                 return;
             }
-            $counts = bridge::job_run($job);
+            $this->start_stored_progress();
+            $counts = bridge::job_run($job, [$this, 'show']);
         } catch (native_exception $exception) {
             if ($exception->reason !== 'job_not_found') {
                 throw $exception;
@@ -72,10 +75,25 @@ class run_job extends \core\task\adhoc_task {
             $again->set_next_run_time(max(time(), self::next_begin($job)));
             \core\task\manager::queue_adhoc_task($again);
         }
-        $ended = bridge::job($job);
+        $ended = bridge::job_summary($job);
         if ($ended['timefinished'] >= $began) {
             job_finished::of($ended)->trigger();
             self::tell($ended);
+        }
+    }
+
+    /**
+     * Stores how far the job is, for Moodle's own list of running tasks; a whole percent at a time.
+     *
+     * @param array $counts number of items by state
+     */
+    public function show(array $counts): void {
+        $counts = array_filter($counts, 'is_int');
+        $total = array_sum($counts);
+        $ended = $total - ($counts['queued'] ?? 0) - ($counts['running'] ?? 0);
+        $percent = $total ? intdiv(100 * $ended, $total) : 100;
+        if ($percent > (int)$this->progress->get_percent()) {
+            $this->progress->update_full($percent, "{$ended} / {$total}");
         }
     }
 
@@ -106,7 +124,7 @@ class run_job extends \core\task\adhoc_task {
     /**
      * Sends the submitter a notification.
      *
-     * @param array $job as bridge::job() gives it
+     * @param array $job as bridge::job_summary() gives it
      */
     private static function tell(array $job): void {
         $user = $job['userid'] ? \core_user::get_user($job['userid']) : false;

@@ -17,6 +17,7 @@
 namespace local_vmoodle\local\page;
 
 use local_vmoodle\bridge;
+use local_vmoodle\local\component_cache;
 use local_vmoodle\output\farm_view;
 
 /**
@@ -27,6 +28,9 @@ use local_vmoodle\output\farm_view;
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  */
 final class farm_page {
+    /** @var string where the page is. */
+    public const URL = '/local/vmoodle/farm.php';
+
     /** @var string jobs that have not ended. */
     private const OPEN = "status IN ('queued', 'running')";
 
@@ -40,6 +44,20 @@ final class farm_page {
         require_capability('local/vmoodle:managevmoodles', \context_system::instance());
         bridge::require_control_site();
         admin_externalpage_setup('local_vmoodle_farm');
+    }
+
+    /**
+     * Looks at the code again when the button was pressed, and comes back to the page.
+     *
+     * @param string $action look, or nothing
+     */
+    public static function process(string $action): void {
+        if ($action !== 'look' || ($_SERVER['REQUEST_METHOD'] ?? '') !== 'POST') {
+            return;
+        }
+        require_sesskey();
+        component_cache::is_current();
+        redirect(new \moodle_url(self::URL));
     }
 
     /**

@@ -67,7 +67,7 @@ final class job_page {
         require_sesskey();
         try {
             if ($action === 'passwords') {
-                return (int)bridge::job($id)['userid'] === (int)$USER->id ? bridge::job_passwords($id) : [];
+                return (int)bridge::job_summary($id)['userid'] === (int)$USER->id ? bridge::job_passwords($id) : [];
             }
             $next = match ($action) {
                 'cancel' => (int)bridge::job_cancel($id)['id'],
@@ -93,10 +93,16 @@ final class job_page {
      * @return string HTML
      */
     public static function content(int $id, array $passwords = []): string {
-        global $OUTPUT;
+        global $DB, $OUTPUT;
         $operations = array_column(bridge::operations(), null, 'name');
-        $job = bridge::job($id);
-        $view = new job_view($job, $operations[$job['operation']] ?? [], $passwords);
+        $job = bridge::job_summary($id);
+        $like = $DB->sql_like('output', ':rows');
+        $hasrows = $DB->record_exists_select(
+            'local_vmoodle_item',
+            "jobid = :job AND {$like}",
+            ['job' => $id, 'rows' => '%"statements":[{%']
+        );
+        $view = new job_view($job, $operations[$job['operation']] ?? [], $hasrows, $passwords);
         $report = system_report_factory::create(items::class, \context_system::instance(), '', '', 0, ['job' => $id]);
         return $OUTPUT->render($view) . $report->output();
     }

@@ -64,12 +64,15 @@ final class run_page {
         $view = '';
         if ($given = $form->get_data()) {
             [$parameters, $selectors] = [$form->parameters($given), operation_form::targets($given)];
+            $options = self::options($given);
             try {
                 if (isset($given->run)) {
-                    self::submit($operations[$name], $parameters, $selectors, $given);
+                    // What is not dangerous with these parameters has no field for it.
+                    $options['confirm'] = ($given->confirmation ?? '') === $name;
+                    self::submit($name, $parameters, $selectors, $options);
                 }
-                $plan = new plan_view($operations[$name], $parameters, $selectors, bridge::plan($name, $parameters, $selectors));
-                $view = $OUTPUT->render($plan);
+                $plans = bridge::plan($name, $parameters, $selectors);
+                $view = $OUTPUT->render(new plan_view($operations[$name], $parameters, $selectors, $options, $plans));
                 $form = new operation_form($url, $data + ['planned' => operation_form::mark((array)$given)]);
             } catch (\moodle_exception $exception) {
                 $view = $OUTPUT->notification(s($exception->getMessage()), \core\output\notification::NOTIFY_ERROR, false);
@@ -82,22 +85,33 @@ final class run_page {
     /**
      * Submits the job and goes to its page.
      *
-     * @param array $operation its description
+     * @param string $operation its name
      * @param array $parameters by name
      * @param string[] $selectors targets
-     * @param \stdClass $given the form's values
+     * @param array $options of the job
      */
-    private static function submit(array $operation, array $parameters, array $selectors, \stdClass $given): void {
-        $options = ['on_error' => $given->on_error === 'continue' ? 'continue' : (int)$given->on_error];
-        if (($given->waves ?? '') !== '') {
-            $options['waves'] = $given->waves;
-        }
-        $options += array_filter(['delay' => (int)($given->delay ?? 0), 'spread' => (int)($given->spread ?? 0)]);
-        // Whoever reaches this has typed the name of a dangerous operation.
-        $options['confirm'] = true;
-        $job = bridge::job_submit($operation['name'], $parameters, $selectors, $options);
+    private static function submit(string $operation, array $parameters, array $selectors, array $options): void {
+        $job = bridge::job_submit($operation, $parameters, $selectors, $options);
         run_job::queue($job);
         redirect(new \moodle_url(job_page::URL, ['id' => $job]));
+    }
+
+    /**
+     * How the job is to go about its tenants.
+     *
+     * @param \stdClass $given the form's values
+     * @return array options that were chosen
+     */
+    private static function options(\stdClass $given): array {
+        $options = array_filter([
+            'waves' => (string)($given->waves ?? ''),
+            'delay' => (int)($given->delay ?? 0),
+            'spread' => (int)($given->spread ?? 0),
+        ]);
+        if ((string)$given->on_error !== '') {
+            $options['on_error'] = $given->on_error === 'continue' ? 'continue' : (int)$given->on_error;
+        }
+        return $options;
     }
 
     /**

@@ -63,6 +63,9 @@ final class tenant_page {
                  WHERE i.tenantid = ?
               ORDER BY i.id DESC";
         $jobs = $DB->get_records_sql($sql, [$id], 0, self::JOBS);
-        return $OUTPUT->render(new tenant_view(bridge::tenant("#{$id}"), $facts, $aliases, $jobs, bridge::operations()));
+        $row = bridge::tenant("#{$id}");
+        $own = static fn(array $snapshot): bool => ($snapshot['wwwroot'] ?? '') === $row['vhostname'];
+        $snapshots = array_reverse(array_filter(bridge::snapshots(), $own));
+        return $OUTPUT->render(new tenant_view($row, $facts, $aliases, $jobs, $snapshots, bridge::operations()));
     }
 }

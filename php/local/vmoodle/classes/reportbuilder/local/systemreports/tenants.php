@@ -42,10 +42,10 @@ class tenants extends system_report {
         if (has_capability('local/vmoodle:execute', $this->get_context())) {
             $this->set_checkbox_toggleall(static fn(\stdClass $row): array => [$row->id, s($row->name ?: $row->vhostname)]);
         }
-        $names = ['name', 'vhostname', 'state', 'release', 'users', 'courses', 'vdbtype', 'tags', 'mnet', 'lastcron'];
+        $names = ['name', 'vhostname', 'state', 'health', 'release', 'users', 'size', 'tags', 'mnet', 'lastcron'];
         $this->add_columns_from_entities(array_map(static fn(string $name): string => "tenant:{$name}", $names));
         $this->set_initial_sort_column('tenant:name', SORT_ASC);
-        $filters = ['name', 'vhostname', 'state', 'vdbtype', 'tags', 'lastcron'];
+        $filters = ['name', 'vhostname', 'state', 'health', 'release', 'mnet', 'tags', 'vdbtype', 'lastcron'];
         $this->add_filters_from_entities(array_map(static fn(string $name): string => "tenant:{$name}", $filters));
         $this->add_action(new action(
             new moodle_url('/local/vmoodle/tenant.php', ['id' => ':id']),
