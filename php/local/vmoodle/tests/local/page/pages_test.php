@@ -190,7 +190,7 @@ final class pages_test extends farm_testcase {
      */
     public function test_run_of_what_is_wrong(): void {
         $this->open();
-        $sent = ['targets' => 'all', 'p_name' => 'dbname', 'p_value' => 'x', 'plan' => 'x'];
+        $sent = ['targets' => 'all', 'p_name' => 'dbname', 'p_value' => 'x', 'on_error' => '', 'plan' => 'x'];
         operation_form::mock_submit(['operation' => 'set_config'] + $sent);
         $_SERVER['REQUEST_METHOD'] = 'POST';
         $html = run_page::content('set_config', []);
