@@ -149,6 +149,21 @@ final class views_test extends farm_testcase {
     }
 
     /**
+     * What is set for a tenant in config.php is shown, but for secrets, however deep they stand.
+     */
+    public function test_overrides(): void {
+        $settings = ['noemailever' => true, 'smtppass' => 'hidden-1', 'lang' => 'fr', 'forced_plugin_settings' => [
+            'auth_ldap' => ['bind_pw' => 'hidden-2', 'host_url' => 'ldap://dc'], 'local_x' => ['apitoken' => 'hidden-3'],
+        ]];
+        $row = $this->add_tenant('a.example.org', ['settings' => $settings]);
+        $view = new tenant_view($row, [], [], [], [], []);
+        $shown = array_column($view->export_for_template($this->renderer())['overrides'], 'value', 'label');
+        $this->assertSame(['true', 'fr', '_'], [$shown['noemailever'], $shown['lang'], $shown['smtppass']]);
+        $this->assertStringContainsString('ldap://dc', $shown['forced_plugin_settings']);
+        $this->assertStringNotContainsString('hidden', $this->html($view));
+    }
+
+    /**
      * A job: what may be done with it depends on where it is, and on whose it is.
      */
     public function test_job(): void {
