@@ -98,8 +98,11 @@ final class component_cache {
     public static function last_look(): array {
         $text = @file_get_contents(farm_folder::of_index()->path . '/' . self::LOOKED);
         $noted = $text === false ? null : json_decode($text, true);
-        $of = self::mark(self::descriptor(), self::fingerprint());
-        if (is_array($noted) && ($noted['of'] ?? '') === $of && abs(time() - (int)$noted['time']) < self::BELIEVED) {
+        $descriptor = self::descriptor();
+        $of = self::mark($descriptor, self::fingerprint());
+        // Whether the file is there costs nothing to see.
+        $there = $descriptor !== null && is_file($descriptor['path']);
+        if ($there && is_array($noted) && ($noted['of'] ?? '') === $of && abs(time() - (int)$noted['time']) < self::BELIEVED) {
             return ['current' => (bool)$noted['current'], 'time' => (int)$noted['time']];
         }
         return ['current' => self::is_current(), 'time' => time()];

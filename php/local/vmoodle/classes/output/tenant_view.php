@@ -119,11 +119,30 @@ final class tenant_view implements named_templatable, \renderable {
     private function overrides(): array {
         $settings = $this->row['settings'] ?: [];
         $settings = is_string($settings) ? (json_decode($settings, true) ?: []) : $settings;
-        return array_map(static fn(string $name, $value): array => [
-            'label' => $name,
-            'value' => preg_match('/pass|secret|key|token|salt/i', $name) ? '_'
-                : (is_string($value) ? $value : json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE)),
-        ], array_map('strval', array_keys($settings)), $settings);
+        return array_map(static function (string $name, $value): array {
+            $value = self::masked($name, $value);
+            $text = is_string($value) ? $value : json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+            return ['label' => $name, 'value' => $text];
+        }, array_map('strval', array_keys($settings)), $settings);
+    }
+
+    /**
+     * A setting without what may be a secret, those of plugins included.
+     *
+     * @param string $name of the setting
+     * @param mixed $value any JSON value
+     * @return mixed
+     */
+    private static function masked(string $name, $value) {
+        if (preg_match('/pass|secret|key|token|salt|(^|_)pw/i', $name)) {
+            return '_';
+        }
+        if (is_array($value)) {
+            foreach ($value as $inner => $one) {
+                $value[$inner] = self::masked((string)$inner, $one);
+            }
+        }
+        return $value;
     }
 
     /**

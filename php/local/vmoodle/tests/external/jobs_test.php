@@ -60,6 +60,22 @@ final class jobs_test extends farm_testcase {
     }
 
     /**
+     * How a job goes about its tenants.
+     */
+    public function test_start_with_options(): void {
+        $this->setAdminUser();
+        $parameters = '{"name":"theme","value":"classic"}';
+        $id = start_job::execute('set_config', $parameters, ['all'], false, '1,rest', 5, 0, 'continue')['id'];
+        $options = bridge::job($id)['options'];
+        $this->assertSame(['continue', '1,rest'], [$options['on_error'], $options['waves']]);
+        $this->assertGreaterThanOrEqual(time() + 4 * MINSECS, run_job::next_begin($id));
+        $id = start_job::execute('set_config', $parameters, ['all'], false, '', 0, 0, '3')['id'];
+        $this->assertEquals(3, bridge::job($id)['options']['on_error']);
+        $this->expectException(native_exception::class);
+        start_job::execute('set_config', $parameters, ['all'], false, 'some, more');
+    }
+
+    /**
      * A dangerous operation must be meant.
      */
     public function test_start_asks_for_confirmation(): void {

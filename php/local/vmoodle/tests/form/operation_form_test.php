@@ -92,9 +92,8 @@ final class operation_form_test extends farm_testcase {
      * A run must be of what was planned, and a dangerous operation's name is typed.
      */
     public function test_a_run_is_of_what_was_planned(): void {
-        $sent = ['targets' => 'all', 'p_sql' => 'UPDATE {config} SET value = 1'];
-        $data = self::form('run_sql', $sent + ['plan' => 'x'])->get_data();
-        $mark = operation_form::mark((array)$data);
+        $sent = ['targets' => 'all', 'p_sql' => 'UPDATE {config} SET value = 1', 'p_mode' => 'write'];
+        $mark = self::planned($sent);
         $run = $sent + ['run' => 'x', 'planned' => $mark, 'confirmation' => 'run_sql'];
         $this->assertNotNull(self::form('run_sql', $run, $mark)->get_data());
         $this->assertNull(self::form('run_sql', ['confirmation' => 'yes'] + $run, $mark)->get_data());
@@ -103,6 +102,20 @@ final class operation_form_test extends farm_testcase {
         $other = self::form('run_sql', ['p_sql' => 'DROP TABLE {config}'] + $run, $mark);
         $other->get_data();
         $this->assertStringContainsString(get_string('changedsinceplan', 'local_vmoodle'), $other->render());
+        // What only reads is not dangerous.
+        $reading = ['p_mode' => 'read'] + $sent;
+        $mark = self::planned($reading);
+        $this->assertNotNull(self::form('run_sql', $reading + ['run' => 'x', 'planned' => $mark], $mark)->get_data());
+    }
+
+    /**
+     * The mark of a plan of run_sql.
+     *
+     * @param array $sent what the browser sends
+     * @return string
+     */
+    private static function planned(array $sent): string {
+        return operation_form::mark((array)self::form('run_sql', $sent + ['plan' => 'x'])->get_data());
     }
 
     /**

@@ -24,6 +24,8 @@ namespace local_vmoodle\output;
  * @license    https://www.gnu.org/copyleft/gpl.html GNU GPL v3 or later
  * @covers     \local_vmoodle\output\badge
  * @covers     \local_vmoodle\output\changes
+ * @covers     \local_vmoodle\output\fact
+ * @covers     \local_vmoodle\output\health
  * @covers     \local_vmoodle\output\rows
  * @covers     \local_vmoodle\output\state
  * @covers     \local_vmoodle\output\words
@@ -55,6 +57,33 @@ final class html_test extends \basic_testcase {
         $this->assertSame('&lt;i&gt;', state::word('<i>'));
         $this->assertStringContainsString('bg-danger', state::badge('failed'));
         $this->assertStringContainsString('bg-secondary', state::badge('of another version'));
+    }
+
+    /**
+     * Facts as people read them; one of another version is shown as it is.
+     */
+    public function test_facts(): void {
+        $this->assertSame(display_size(2048), fact::value('diskfree', '2048'));
+        $this->assertSame([get_string('yes'), get_string('no')], [fact::value('pending', '1'), fact::value('pending', '0')]);
+        $this->assertSame(get_string('never'), fact::value('lastcron', '0'));
+        $this->assertSame(userdate(1700000000), fact::value('lastcron', '1700000000'));
+        $this->assertSame(['12', '', ''], [fact::value('users', '12'), fact::value('users', null), fact::value('diskfree', '')]);
+        $this->assertSame('of_another_version', fact::label('of_another_version'));
+        $this->assertSame(get_string('fact_users', 'local_vmoodle'), fact::label('users'));
+    }
+
+    /**
+     * How a tenant is, with the age of what it was told by; nothing where nothing was collected.
+     */
+    public function test_health(): void {
+        $this->assertSame('', health::badge(null, time()));
+        $this->assertCount(5, health::words());
+        foreach (health::words() as $level => $word) {
+            $this->assertStringNotContainsString('[[', $word);
+            $this->assertStringContainsString($word, health::badge($level, time() - 5 * HOURSECS));
+        }
+        $this->assertStringContainsString('bg-danger', health::badge(4, time()));
+        $this->assertStringContainsString(format_time(5 * HOURSECS), health::badge(0, time() - 5 * HOURSECS));
     }
 
     /**

@@ -137,7 +137,7 @@ final class views_test extends farm_testcase {
         $row = $this->add_tenant('a.example.org', ['vdbpass' => 'secret-of-a', 'description' => '<b>bold</b>']);
         $facts = [(object)['fact' => 'users', 'value' => '12', 'collected' => time()]];
         $jobs = [(object)['jobid' => 7, 'status' => 'done', 'timefinished' => 1, 'operation' => 'set_config', 'mode' => 'undo']];
-        $view = new tenant_view($row, $facts, ['www.a.example.org'], $jobs, bridge::operations());
+        $view = new tenant_view($row, $facts, ['www.a.example.org'], $jobs, [], bridge::operations());
         $html = $this->html($view);
         foreach (['www.a.example.org', 'job.php?id=7', get_string('isundo', 'local_vmoodle'), '&lt;b&gt;bold'] as $shown) {
             $this->assertStringContainsString($shown, $html);
@@ -149,6 +149,21 @@ final class views_test extends farm_testcase {
     }
 
     /**
+     * What is set for a tenant in config.php is shown, but for secrets, however deep they stand.
+     */
+    public function test_overrides(): void {
+        $settings = ['noemailever' => true, 'smtppass' => 'hidden-1', 'lang' => 'fr', 'forced_plugin_settings' => [
+            'auth_ldap' => ['bind_pw' => 'hidden-2', 'host_url' => 'ldap://dc'], 'local_x' => ['apitoken' => 'hidden-3'],
+        ]];
+        $row = $this->add_tenant('a.example.org', ['settings' => $settings]);
+        $view = new tenant_view($row, [], [], [], [], []);
+        $shown = array_column($view->export_for_template($this->renderer())['overrides'], 'value', 'label');
+        $this->assertSame(['true', 'fr', '_'], [$shown['noemailever'], $shown['lang'], $shown['smtppass']]);
+        $this->assertStringContainsString('ldap://dc', $shown['forced_plugin_settings']);
+        $this->assertStringNotContainsString('hidden', $this->html($view));
+    }
+
+    /**
      * A job: what may be done with it depends on where it is, and on whose it is.
      */
     public function test_job(): void {
@@ -156,12 +171,12 @@ final class views_test extends farm_testcase {
         $this->add_tenant('a.example.org');
         $job = bridge::job(bridge::job_submit('set_config', ['name' => 'theme', 'value' => '<classic>'], ['all']));
         $labels = fn(array $job, string $operation): array => array_column(
-            (new job_view($job, self::operations($operation)))->export_for_template($this->renderer())['buttons'],
+            (new job_view($job, self::operations($operation), false))->export_for_template($this->renderer())['buttons'],
             'label'
         );
         $word = static fn(string $action): string => get_string("job{$action}", 'local_vmoodle');
         $this->assertSame([$word('cancel')], $labels($job, 'set_config'));
-        $html = $this->html(new job_view($job, self::operations('set_config')));
+        $html = $this->html(new job_view($job, self::operations('set_config'), false));
         $this->assertStringContainsString(fullname($USER), $html);
         $this->assertStringContainsString('&lt;classic&gt;', $html);
         $done = ['timefinished' => 1, 'status' => 'done', 'counts' => ['done' => 2]] + $job;
@@ -179,16 +194,15 @@ final class views_test extends farm_testcase {
     public function test_job_links(): void {
         $this->add_tenant('a.example.org');
         $job = bridge::job(bridge::job_submit('set_config', ['values' => ['theme' => 'classic']], ['all', '!net:2']));
-        $links = fn(array $change): array => (new job_view($change + $job, self::operations('set_config')))
-            ->export_for_template($this->renderer());
+        $links = fn(array $change, bool $hasrows = false): array
+            => (new job_view($change + $job, self::operations('set_config'), $hasrows))->export_for_template($this->renderer());
         $this->assertStringContainsString('operation=set_config', $links([])['again']);
         $this->assertStringContainsString('targets=' . urlencode("all\n!net:2"), $links([])['others']);
         $this->assertSame('', $links(['parameters' => ['values' => ['smtppass' => 'enc:v1:AAAA']]])['again']);
         $this->assertSame('', $links(['parameters' => ['sql' => str_repeat('x', 3000)]])['again']);
         $this->assertSame('', $links(['mode' => 'undo'])['again']);
         $this->assertSame('', $links([])['rows']);
-        $items = [['output' => ['statements' => [['statement' => 1, 'rows' => [[1]]]]]]];
-        $this->assertStringContainsString('action=rows', $links(['items' => $items])['rows']);
+        $this->assertStringContainsString('action=rows', $links([], true)['rows']);
     }
 
     /**
@@ -219,7 +233,7 @@ final class views_test extends farm_testcase {
         $operation = self::operations('reset_admin');
         $secret = array_column(array_filter($operation['parameters'], static fn($one): bool => $one['kind'] === 'secret'), 'name');
         $this->assertSame(['password'], $secret);
-        $view = new plan_view($operation, $parameters, ['all', '!tag:pilot'], $plans);
+        $view = new plan_view($operation, $parameters, ['all', '!tag:pilot'], ['on_error' => 1, 'waves' => '1,rest'], $plans);
         $context = $view->export_for_template($this->renderer());
         $this->assertSame([4, 2, 1], [$context['total'], $context['changed'], $context['failing']]);
         $this->assertSame([['https://a', 'https://c'], ['https://b'], ['https://d']], array_column($context['groups'], 'sites'));
@@ -227,6 +241,7 @@ final class views_test extends farm_testcase {
         $this->assertStringContainsString('--set-stdin', $context['command']);
         $this->assertStringContainsString('--set=' . escapeshellarg("user=o'neill"), $context['command']);
         $this->assertStringContainsString("--targets='!tag:pilot'", $context['command']);
+        $this->assertStringContainsString("--on-error='1' --waves='1,rest' --yes", $context['command']);
         $html = $this->html($view);
         $this->assertStringNotContainsString('Hidden#1', $html);
         $this->assertStringNotContainsString('<no>', $html);

@@ -119,7 +119,8 @@ final class systemreports_test extends farm_testcase {
         $row = $this->add_tenant('a.example.org', ['name' => '<i>Alpha</i>', 'tags' => ['pilot', '<u>']]);
         $this->add_tenant('b.example.org', ['state' => 'disabled']);
         $DB->set_field('local_vmoodle', 'lastcron', time(), ['id' => $row['id']]);
-        foreach (['release' => '4.5.6 <b>', 'users' => '12', 'courses' => '3', 'diskfree' => '77'] as $fact => $value) {
+        $facts = ['release' => '4.5.6<b> (Build: 20250811)', 'users' => '12', 'courses' => '3', 'diskfree' => '77'];
+        foreach ($facts as $fact => $value) {
             $DB->insert_record('local_vmoodle_status', ['tenantid' => $row['id'], 'fact' => $fact, 'value' => $value]);
         }
         $rows = self::rows(tenants::class);

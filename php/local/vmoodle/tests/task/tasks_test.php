@@ -144,6 +144,27 @@ final class tasks_test extends farm_testcase {
     }
 
     /**
+     * Jobs that ended long ago go out of the journal, where that is asked for.
+     */
+    public function test_keep_house_of_the_journal(): void {
+        global $DB;
+        $this->become_control_site();
+        $this->add_tenant('a.example.org');
+        [$old, $new] = [bridge::job_submit('purge_caches', [], ['all']), bridge::job_submit('purge_caches', [], ['all'])];
+        foreach ([$old, $new] as $job) {
+            bridge::job_cancel($job);
+        }
+        $DB->set_field('local_vmoodle_job', 'timefinished', time() - 10 * DAYSECS, ['id' => $old]);
+        set_config('jobretention', 0, 'local_vmoodle');
+        self::run_task(keep_house::class);
+        $this->assertCount(2, bridge::jobs());
+        set_config('jobretention', 5 * DAYSECS, 'local_vmoodle');
+        self::run_task(keep_house::class);
+        $this->assertSame([$new], array_column(bridge::jobs(), 'id'));
+        $this->assertSame(0, $DB->count_records('local_vmoodle_item', ['jobid' => $old]));
+    }
+
+    /**
      * A job whose runner died is left to the next cron; one that is being run, is queued or has ended is not.
      */
     public function test_resume_stuck_jobs(): void {

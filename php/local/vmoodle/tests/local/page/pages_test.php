@@ -155,6 +155,21 @@ final class pages_test extends farm_testcase {
     }
 
     /**
+     * The code is looked at again by the button, and what that finds is noted.
+     */
+    public function test_look_again(): void {
+        $this->open();
+        \local_vmoodle\local\publisher::publish_all();
+        $noted = dirname($this->index()) . '/components-looked.json';
+        unlink($noted);
+        farm_page::process('look');
+        $this->assertFileDoesNotExist($noted, 'a link does nothing');
+        self::send();
+        $this->assert_redirects(static fn() => farm_page::process('look'));
+        $this->assertFileExists($noted);
+    }
+
+    /**
      * From the list to the plan to the job: the plan changes nothing, and the run is left to cron.
      */
     public function test_run(): void {
@@ -190,7 +205,7 @@ final class pages_test extends farm_testcase {
      */
     public function test_run_of_what_is_wrong(): void {
         $this->open();
-        $sent = ['targets' => 'all', 'p_name' => 'dbname', 'p_value' => 'x', 'plan' => 'x'];
+        $sent = ['targets' => 'all', 'p_name' => 'dbname', 'p_value' => 'x', 'on_error' => '', 'plan' => 'x'];
         operation_form::mock_submit(['operation' => 'set_config'] + $sent);
         $_SERVER['REQUEST_METHOD'] = 'POST';
         $html = run_page::content('set_config', []);
