@@ -243,6 +243,14 @@ impl Person {
     /// Keeps a picture of the page, where `VMOODLE_PICTURES` says.
     pub(crate) fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os("VMOODLE_PICTURES") else { return };
+        // A chart grows for a moment.
+        let charts = "Array.from(document.querySelectorAll('canvas')).map(chart => chart.toDataURL()).join()";
+        let mut last = Value::Null;
+        wait::holds_within(Duration::from_secs(10), || {
+            let before = std::mem::replace(&mut last, self.ask(charts));
+            std::thread::yield_now();
+            before == last
+        });
         let png = self.tab.capture_screenshot(Page::CaptureScreenshotFormatOption::Png, None, None, true).unwrap();
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(Path::new(&folder).join(format!("{name}.png")), png).unwrap();

@@ -15,8 +15,8 @@ fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
     let script = json!({ "script": "admin/cli/purge_caches.php", "arguments": ["--help"] });
     let said = stage.operate("run_script", &script, SCHOOL);
     let asked = stage.operate("run_sql", &json!({ "sql": "SELECT id, username FROM {user}" }), &class(12));
-    stage.operate("set_config", &json!({ "name": "timezone", "value": "Europe/Rome" }), &class(9));
-    let changed = stage.newest_job();
+    let other = json!({ "name": "supportname", "value": format!("Help-{asked}") });
+    let changed = stage.operate("set_config", &other, &class(9));
     let failed = failing(stage);
     let pages = [
         ("farm", "farm.php?".to_owned()),
@@ -33,7 +33,7 @@ fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
         ("roles", "compare.php?what=roles&targets=all&role=student&differences=0".into()),
         ("plugins", "compare.php?what=plugins&targets=all&type=mod&differences=0".into()),
         ("settings", "compare.php?what=config&targets=all&differences=0".into()),
-        ("difference", "compare.php?what=config&targets=all&names=timezone&differences=1".into()),
+        ("difference", "compare.php?what=config&targets=all&names=supportname&differences=1".into()),
         ("compare", "compare.php?".into()),
         ("jobs", "jobs.php?".into()),
         ("job", format!("job.php?id={collected}")),

@@ -55,6 +55,7 @@ impl Stage {
         farm.call("server_add", server(&school)).unwrap();
         farm.add(SCHOOL, &school);
         output(&mut farm.script("local/vmoodle/cli/publish.php", None));
+        output(farm.script("admin/cli/upgrade.php", Some(SCHOOL)).arg("--non-interactive"));
         output(
             farm.script("local/vmoodle/cli/snapshot.php", None).args([&format!("--targets={SCHOOL}"), "--name=basic"]),
         );

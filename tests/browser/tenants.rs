@@ -68,7 +68,8 @@ fn the_list_of_tenants_and_the_journal_are_no_wider_than_a_usual_screen() {
         admin.open(&format!("/local/vmoodle/{page}.php"));
         let beyond = admin.ask(
             "Math.max(0, ...Array.from(document.querySelectorAll('[role=main] table'))
-                .map(table => table.getBoundingClientRect().right - document.querySelector('#region-main').getBoundingClientRect().right))",
+                .map(table => table.getBoundingClientRect().right
+                    - table.closest('.reportbuilder-report').getBoundingClientRect().right))",
         );
         assert!(beyond.as_f64().unwrap() < 1.0, "{page}: {beyond} pixels beyond the page");
     }

@@ -70,15 +70,15 @@ fn a_plugin_that_arrives_is_installed_on_one_tenant_by_moodles_own_script() {
     std::fs::write(tree.join("lang/en/local_vmoodleprobe.php"), format!("{header}{text}")).unwrap();
     let (mut admin, _) = stage.log_in(CONTROL);
     let farm = "/local/vmoodle/farm.php";
-    let behind = "The plugins on disk changed since the shared component cache was made (looked at";
+    let differs = "The plugins on disk changed since the shared component cache was made (looked at";
     output(&mut stage.farm.script("local/vmoodle/cli/publish.php", None));
     stage.farm.code().install(&stage.farm.folder().join("new"));
     // The overview tells what the last look has found, and when that was; a button looks again.
     let shown = admin.get(farm);
-    assert!(!shown.body.contains(behind) && shown.body.contains("(looked at"), "{shown:?}");
+    assert!(!shown.body.contains(differs) && shown.body.contains("(looked at"), "{shown:?}");
     let key = sesskey(&shown);
     let looked = admin.post(farm, &[("action", "look"), ("sesskey", &key)]);
-    assert!(looked.body.contains(behind), "{looked:?}");
+    assert!(looked.body.contains(differs), "{looked:?}");
 
     let (host, _) = TENANTS[2];
     output(stage.farm.script("admin/cli/upgrade.php", Some(host)).arg("--non-interactive"));
