@@ -102,8 +102,11 @@ fn refusal(admin: &ServerAdmin, fault: Fault, right: &str) -> Error {
     match fault.cause() {
         Cause::Unreachable => Error::new(Kind::ServerUnreachable, format!("{shown} does not answer"))
             .hint("check that the server runs and takes connections"),
-        Cause::Locked => Error::new(Kind::DatabaseBusy, format!("somebody works in a database of {shown}"))
-            .hint("put the site in maintenance, or try again"),
+        // Two copies of one name at once: of a run that was cut off, the server's part goes on for a while.
+        Cause::Locked | Cause::DuplicateKey => {
+            Error::new(Kind::DatabaseBusy, format!("somebody works in a database of {shown}"))
+                .hint("put the site in maintenance, or try again")
+        }
         Cause::BadCredentials => {
             let login = crate::host::escape(&admin.place.user);
             Error::new(Kind::ServerRefused, format!("{shown} refuses a statement for want of a right"))
