@@ -7,6 +7,7 @@
 mod archive;
 mod loader;
 mod program;
+mod rows;
 mod script;
 
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 
+use super::rows::{FEW, insert};
 use super::script::{Piece, Script};
 use super::{Door, Source, fill};
 use crate::db::fault::Fault;
@@ -89,6 +90,10 @@ impl<'a> Loader<'a> {
         source: &mut Source<'_>,
         chunk: &mut [u8],
     ) -> Result<()> {
+        let (few, ended) = self.few_rows(script, source, chunk).await?;
+        if ended && let Some(statement) = insert(statement, &few) {
+            return self.run(statement).await;
+        }
         self.run_held().await?;
         let (door, told) = (self.door, told(statement));
         let refused = |e: sqlx::Error| {
@@ -99,17 +104,31 @@ impl<'a> Loader<'a> {
             return Err(door.failed("only PostgreSQL knows `COPY`"));
         };
         let mut copy = connection.copy_in_raw(statement).await.map_err(refused)?;
-        loop {
-            match script.next().map_err(|e| door.told(e))? {
-                Some(Piece::Rows(rows)) => {
-                    copy.send(rows).await.map_err(refused)?;
-                }
-                Some(_) => break,
-                None if script.has_ended() => return Err(door.failed("the dump ends in the middle of `COPY`")),
-                None => fill(door, script, source, chunk).await?,
+        let mut rows = Some(few);
+        while let Some(some) = rows {
+            if !some.is_empty() {
+                copy.send(some).await.map_err(refused)?;
             }
+            rows = if ended { None } else { more_rows(door, script, source, chunk).await? };
         }
         copy.finish().await.map_err(refused).map(|_| ())
+    }
+
+    /// The first rows that follow, and whether these are all of them.
+    async fn few_rows(
+        &self,
+        script: &mut Script,
+        source: &mut Source<'_>,
+        chunk: &mut [u8],
+    ) -> Result<(Vec<u8>, bool)> {
+        let mut few = Vec::new();
+        while few.len() <= FEW {
+            match more_rows(self.door, script, source, chunk).await? {
+                Some(rows) => few.extend(rows),
+                None => return Ok((few, true)),
+            }
+        }
+        Ok((few, false))
     }
 
     /// Waits until everything is on disk.
@@ -142,6 +161,23 @@ impl<'a> Loader<'a> {
 
     fn refused(&self, fault: Fault, told: &str) -> Error {
         self.door.refused(fault, format!("a statement of the dump is refused (`{told}`)"))
+    }
+}
+
+/// The next rows of a `COPY`; `None` after the last.
+async fn more_rows(
+    door: &Door,
+    script: &mut Script,
+    source: &mut Source<'_>,
+    chunk: &mut [u8],
+) -> Result<Option<Vec<u8>>> {
+    loop {
+        match script.next().map_err(|e| door.told(e))? {
+            Some(Piece::Rows(rows)) => return Ok(Some(rows)),
+            Some(_) => return Ok(None),
+            None if script.has_ended() => return Err(door.failed("the dump ends in the middle of `COPY`")),
+            None => fill(door, script, source, chunk).await?,
+        }
     }
 }
 
