@@ -99,7 +99,7 @@ on_both_engines! {
         wait(admin.clone_quiet(&order(Leftover::Replace))).unwrap();
         assert_same(&beside(&farm, &source), &beside(&farm, &target));
         // Cut off wherever it happens to be.
-        for milliseconds in [1, 5, 20, 60] {
+        for milliseconds in [1, 5, 10, 20, 40, 60, 100] {
             let cut_off = Duration::from_millis(milliseconds);
             let _ = wait(async { tokio::time::timeout(cut_off, admin.clone_quiet(&order(Leftover::Replace))).await });
         }

@@ -86,6 +86,7 @@ pub(super) async fn database_exists(line: &mut Line<'_>, name: &DbName) -> Resul
 
 pub(super) async fn create_database(admin: &ServerAdmin, name: &DbName) -> Result<()> {
     let mut line = admin.enter(None).await?;
+    hold(&mut line, name).await?;
     if !database_exists(&mut line, name).await? {
         line.run(format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'"), "`CREATEDB`").await?;
     } else if count_tables(admin, name).await? > 0 {
@@ -97,6 +98,7 @@ pub(super) async fn create_database(admin: &ServerAdmin, name: &DbName) -> Resul
 
 pub(super) async fn drop_database(admin: &ServerAdmin, name: &DbName) -> Result<()> {
     let mut line = admin.enter(None).await?;
+    hold(&mut line, name).await?;
     line.run(format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"), &owner_right(name)).await?;
     line.close().await;
     Ok(())
@@ -104,6 +106,7 @@ pub(super) async fn drop_database(admin: &ServerAdmin, name: &DbName) -> Result<
 
 pub(super) async fn rename_database(admin: &ServerAdmin, from: &DbName, to: &DbName) -> Result<()> {
     let mut line = admin.enter(None).await?;
+    hold(&mut line, from).await?;
     if database_exists(&mut line, from).await? {
         if database_exists(&mut line, to).await? {
             return Err(admin.not_empty(to));
@@ -180,6 +183,7 @@ pub(super) async fn drop_account(admin: &ServerAdmin, name: &AccountName) -> Res
 
 pub(super) async fn grant(admin: &ServerAdmin, database: &DbName, name: &AccountName) -> Result<()> {
     let mut line = admin.enter(None).await?;
+    hold(&mut line, database).await?;
     let sql = format!(
         "ALTER DATABASE \"{database}\" OWNER TO \"{name}\";
          REVOKE ALL ON DATABASE \"{database}\" FROM PUBLIC;
@@ -220,6 +224,7 @@ pub(super) async fn close_to_tenants(admin: &ServerAdmin) -> Result<()> {
 
 pub(super) async fn copy_database(admin: &ServerAdmin, source: &DbName, target: &DbName) -> Result<()> {
     let mut line = admin.enter(None).await?;
+    hold(&mut line, target).await?;
     // The server would wait for five seconds before it refuses; what has no user is its own and ends by itself.
     let sql = "SELECT COUNT(*) AS number FROM pg_stat_activity WHERE datname = ? AND usesysid IS NOT NULL";
     line.require_left(sql, source, "").await?;
@@ -235,6 +240,13 @@ pub(super) async fn copy_database(admin: &ServerAdmin, source: &DbName, target: 
     line.run(format!("CREATE DATABASE \"{target}\" TEMPLATE \"{source}\""), &owner_right(source)).await?;
     line.close().await;
     Ok(())
+}
+
+/// Makes the line the only one that changes a database, until it ends. Of a caller that was killed the server ends what it was
+/// doing first (`CREATE DATABASE`): whoever comes next finds the end of that, not the middle.
+async fn hold(line: &mut Line<'_>, database: &DbName) -> Result<()> {
+    let sql = "SELECT 1 AS number FROM pg_advisory_lock(hashtext('vmoodle database ' || ?))";
+    line.number(sql, &[database.as_str().into()], "").await.map(drop)
 }
 
 /// Gives an account everything in a database: all of a former owner at once where that can be, which takes half the time,
