@@ -17,7 +17,7 @@
 namespace local_vmoodle\task;
 
 use local_vmoodle\bridge;
-use local_vmoodle\event\job_finished;
+use local_vmoodle\local\job_end;
 use local_vmoodle\native_exception;
 
 /**
@@ -75,9 +75,7 @@ class run_job extends \core\task\adhoc_task {
             $again->set_next_run_time(max(time(), self::next_begin($job)));
             \core\task\manager::queue_adhoc_task($again);
         }
-        $ended = bridge::job_summary($job);
-        if ($ended['timefinished'] >= $began) {
-            job_finished::of($ended)->trigger();
+        if ($ended = job_end::announce($job, $began)) {
             self::tell($ended);
         }
     }

@@ -18,6 +18,7 @@ namespace local_vmoodle\task;
 
 use local_vmoodle\bridge;
 use local_vmoodle\event\job_finished;
+use local_vmoodle\event\tenant_updated;
 use local_vmoodle\tests\farm_testcase;
 
 /**
@@ -76,6 +77,11 @@ final class run_job_test extends farm_testcase {
         $this->assertCount(1, $messages->get_messages());
         self::run_task(bridge::job_undo($job));
         $this->assertSame($before, $this->site_setting('theme'));
+        $events->clear();
+        self::run_task(bridge::job_submit('disable_tenant', [], ['all']));
+        $moved = array_values(array_filter($events->get_events(), static fn($event): bool => $event instanceof tenant_updated));
+        $this->assertCount(1, $moved);
+        $this->assertSame(['https://site.example.org', 'disable_tenant'], [$moved[0]->other['wwwroot'], $moved[0]->other['operation']]);
     }
 
     /**
