@@ -84,6 +84,7 @@ final class matrix_view implements named_templatable, \renderable {
                 'lines' => count($lines),
                 'columns' => count($tenants),
             ]),
+            'age' => get_string('compareage', 'local_vmoodle', format_time(max(1, time() - $comparison->time()))),
             'failures' => array_map(
                 static fn(string $tenant, string $error): string => s($tenant) . ": {$error}",
                 array_keys($comparison->failures()),

@@ -41,6 +41,9 @@ abstract class comparison {
     /** @var array[] lines. */
     protected array $lines = [];
 
+    /** @var int when the tenants were asked. */
+    private int $time = 0;
+
     /**
      * Reads the tenants.
      *
@@ -60,6 +63,53 @@ abstract class comparison {
                 && ($search === '' || str_contains(\core_text::strtolower("{$line['group']} {$line['name']}"), $search))
         ));
         return $comparison;
+    }
+
+    /**
+     * Keeps it for whoever asked, for a while.
+     *
+     * @param string $what a key of KINDS
+     * @param string[] $asked as read() took it, and targets
+     */
+    public function keep(string $what, array $asked): void {
+        $this->time = time();
+        \cache::make('local_vmoodle', 'comparisons')->set(self::key($what, $asked), serialize($this));
+    }
+
+    /**
+     * What was kept, unless a job has ended since.
+     *
+     * @param string $what a key of KINDS
+     * @param string[] $asked as keep() took it
+     * @return self|null
+     */
+    public static function kept(string $what, array $asked): ?self {
+        global $DB;
+        $kept = \cache::make('local_vmoodle', 'comparisons')->get(self::key($what, $asked));
+        $comparison = $kept ? unserialize($kept, ['allowed_classes' => self::KINDS]) : null;
+        return $comparison && $DB->get_field('local_vmoodle_job', 'MAX(timefinished)', []) < $comparison->time ? $comparison : null;
+    }
+
+    /**
+     * The name that it is kept under: it is its reader's, and in their language.
+     *
+     * @param string $what a key of KINDS
+     * @param string[] $asked as keep() took it
+     * @return string
+     */
+    private static function key(string $what, array $asked): string {
+        global $USER;
+        ksort($asked);
+        return sha1(json_encode([(int)$USER->id, current_language(), $what, $asked], JSON_INVALID_UTF8_SUBSTITUTE));
+    }
+
+    /**
+     * When the tenants were asked.
+     *
+     * @return int epoch
+     */
+    public function time(): int {
+        return $this->time;
     }
 
     /**

@@ -24,6 +24,7 @@ use local_vmoodle\local\comparison\settings;
 use local_vmoodle\local\spreadsheet;
 use local_vmoodle\native_exception;
 use local_vmoodle\output\matrix_view;
+use local_vmoodle\output\words;
 
 /**
  * The page compare.php: roles, plugins and settings of many tenants side by side. It only reads; a cell leads to an operation.
@@ -77,12 +78,20 @@ final class compare_page {
         if (optional_param('targets', '', PARAM_RAW) === '') {
             return $lead;
         }
+        $again = optional_param('submitbutton', '', PARAM_RAW) !== '';
         try {
-            $selectors = operation_form::targets((object)['targets' => $asked['targets']]);
-            $comparison = comparison::read($what, $selectors, $asked);
+            $comparison = $again ? null : comparison::kept($what, $asked);
+            if (!$comparison) {
+                $selectors = operation_form::targets((object)['targets' => $asked['targets']]);
+                $comparison = comparison::read($what, $selectors, $asked);
+                $comparison->keep($what, $asked);
+            }
         } catch (native_exception $exception) {
-            $error = \core\output\notification::NOTIFY_ERROR;
-            return $lead . $OUTPUT->notification(s($exception->getMessage()), $error, false);
+            return $lead . words::problem($exception);
+        }
+        if ($again) {
+            // An address that is opened again, or left for somebody, asks no tenant anew.
+            redirect(new \moodle_url(self::URL, ['what' => $what] + $asked));
         }
         self::download(optional_param('download', '', PARAM_ALPHA), $what, $comparison);
         $pages = ['page' => optional_param('page', 0, PARAM_INT), 'tenantpage' => optional_param('tenantpage', 0, PARAM_INT)];
