@@ -17,6 +17,7 @@
 namespace local_vmoodle\form;
 
 use local_vmoodle\bridge;
+use local_vmoodle\native_exception;
 
 /**
  * What a person may choose from, as it is on the control site; another tenant may have more, so that typing stays possible.
@@ -33,6 +34,13 @@ final class choices {
         'snapshot' => 'snapshots', 'template' => 'templates', 'set_config.name' => 'settings', 'unset_config.names' => 'settings',
     ];
 
+    /** @var string[] the questions that a source tenant is asked for its own list. */
+    private const OF_SOURCE = [
+        'roles' => 'SELECT shortname AS name FROM {role} ORDER BY sortorder',
+        'capabilities' => 'SELECT name FROM {capabilities} ORDER BY name',
+        'plugins' => "SELECT plugin AS name FROM {config_plugins} WHERE name = 'version' ORDER BY plugin",
+    ];
+
     /** @var string[] parameters of text that are lists with commas. */
     private const MULTIPLE = ['roles', 'capability', 'names', 'parts'];
 
@@ -44,14 +52,58 @@ final class choices {
      *
      * @param string $operation its name
      * @param array $parameter its description
+     * @param string $source address of the tenant that it is copied from, empty where none is chosen: then the control site tells
      * @return string[]|null label by value; null where nothing is listed
      */
-    public static function of(string $operation, array $parameter): ?array {
+    public static function of(string $operation, array $parameter, string $source = ''): ?array {
+        $list = self::name($operation, $parameter);
+        if ($list === null) {
+            return null;
+        }
+        return ($source !== '' && isset(self::OF_SOURCE[$list]) ? self::of_source($list, $source) : null) ?? self::$list();
+    }
+
+    /**
+     * Whether a source tenant has a list of its own for a parameter.
+     *
+     * @param string $operation its name
+     * @param array $parameter its description
+     * @return bool
+     */
+    public static function has_source(string $operation, array $parameter): bool {
+        return isset(self::OF_SOURCE[self::name($operation, $parameter) ?? '']);
+    }
+
+    /**
+     * The name of a parameter's list.
+     *
+     * @param string $operation its name
+     * @param array $parameter its description
+     * @return string|null
+     */
+    private static function name(string $operation, array $parameter): ?string {
         if (!in_array($parameter['kind'], ['text', 'words'], true)) {
             return null;
         }
-        $list = self::LISTS["{$operation}.{$parameter['name']}"] ?? self::LISTS[$parameter['name']] ?? null;
-        return $list ? self::$list() : null;
+        return self::LISTS["{$operation}.{$parameter['name']}"] ?? self::LISTS[$parameter['name']] ?? null;
+    }
+
+    /**
+     * What a source tenant has.
+     *
+     * @param string $list a key of OF_SOURCE
+     * @param string $source its address
+     * @return string[]|null label by value; null where it does not answer
+     */
+    private static function of_source(string $list, string $source): ?array {
+        try {
+            // These questions only read, whatever the site's database user may do.
+            $answer = bridge::query(self::OF_SOURCE[$list], [], [$source], ['allow' => ['administrator']]);
+        } catch (native_exception $exception) {
+            return null;
+        }
+        $names = array_column($answer['rows'], 'name');
+        return $names ? array_combine($names, $names) : null;
     }
 
     /**

@@ -94,6 +94,34 @@ class operation_form extends \moodleform {
     }
 
     /**
+     * The tenant that is copied from, as it was chosen so far.
+     *
+     * @return string its address, or empty
+     */
+    private function source(): string {
+        return optional_param('p_source', $this->_customdata['values']['source'] ?? '', PARAM_RAW_TRIMMED);
+    }
+
+    /**
+     * Adds the field of the tenant that is copied from, with a button that lists what it has in place of what the control site has.
+     *
+     * @param string $name of the field
+     * @param string $label its label
+     */
+    private function add_source(string $name, string $label): void {
+        $form = $this->_form;
+        $form->addElement('autocomplete', $name, $label, ['' => ''], ['ajax' => 'local_vmoodle/tenant_selector'] + self::typing());
+        $operation = $this->_customdata['operation'];
+        foreach ($operation['parameters'] as $parameter) {
+            if (choices::has_source($operation['name'], $parameter)) {
+                $form->registerNoSubmitButton('listsource');
+                $form->addElement('submit', 'listsource', get_string('listsource', 'local_vmoodle'));
+                return;
+            }
+        }
+    }
+
+    /**
      * Adds what follows the targets as they are typed: how many tenants are meant, and those where a setting has a value.
      */
     private function add_matches(): void {
@@ -167,12 +195,11 @@ class operation_form extends \moodleform {
      */
     private function add_typed(string $name, string $label, array $parameter): void {
         $form = $this->_form;
-        $list = choices::of($this->_customdata['operation']['name'], $parameter);
+        $list = choices::of($this->_customdata['operation']['name'], $parameter, $this->source());
         if (in_array($parameter['name'], self::LONG, true)) {
             $form->addElement('textarea', $name, $label, ['rows' => 5, 'cols' => 60]);
         } else if ($parameter['name'] === 'source') {
-            $ajax = ['ajax' => 'local_vmoodle/tenant_selector'] + self::typing();
-            $form->addElement('autocomplete', $name, $label, ['' => ''], $ajax);
+            $this->add_source($name, $label);
         } else if ($list !== null) {
             $multiple = choices::is_multiple($parameter);
             $options = ($multiple ? [] : ['' => '']) + $list;

@@ -162,6 +162,28 @@ abstract class farm_testcase extends \advanced_testcase {
     }
 
     /**
+     * Changes a setting of that tenant behind the farm's back.
+     *
+     * @param string $name of the setting
+     * @param string $value its new value
+     */
+    protected function change_site(string $name, string $value): void {
+        global $DB;
+        $DB->execute('UPDATE ' . self::PREFIX . 'config SET value = ? WHERE name = ?', [$value, $name]);
+    }
+
+    /**
+     * Notes a plugin as one that is installed in that tenant.
+     *
+     * @param string $plugin its full name
+     */
+    protected function install_in_site(string $plugin): void {
+        global $DB;
+        $sql = 'INSERT INTO ' . self::PREFIX . 'config_plugins (id, plugin, name, value) VALUES (?, ?, ?, ?)';
+        $DB->execute($sql, [999999, $plugin, 'version', '1']);
+    }
+
+    /**
      * A user who may do what capabilities allow, and nothing else.
      *
      * @param string ...$capabilities names

@@ -61,6 +61,24 @@ final class operation_form_test extends farm_testcase {
     }
 
     /**
+     * What is copied from a tenant is chosen from what that tenant has, once its button was pressed; the control site stands in.
+     */
+    public function test_choices_of_a_source(): void {
+        $this->add_site('site.example.org');
+        $this->install_in_site('mod_ofsource');
+        $sent = ['p_source' => 'https://site.example.org', 'listsource' => 'List'];
+        $form = self::form('copy_plugin_config', $sent);
+        $this->assertNull($form->get_data(), 'nothing is planned by it');
+        $html = $form->render();
+        $this->assertStringContainsString('<option value="mod_ofsource"', $html);
+        $this->assertStringNotContainsString('mod_ofsource', self::form('copy_plugin_config')->render());
+        $this->assertStringContainsString('name="listsource"', self::form('role_sync')->render());
+        $this->assertStringNotContainsString('name="listsource"', self::form('clone_tenant')->render());
+        $nowhere = self::form('copy_plugin_config', ['p_source' => 'https://nowhere.example.org'] + $sent)->render();
+        $this->assertStringContainsString('<option value="mod_forum"', $nowhere);
+    }
+
+    /**
      * Every operation has a form with a labelled field for each of its parameters.
      */
     public function test_every_operation(): void {
