@@ -17,7 +17,7 @@ fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
     let asked = stage.operate("run_sql", &json!({ "sql": "SELECT id, username FROM {user}" }), &class(12));
     let other = json!({ "name": "supportname", "value": format!("Help-{asked}") });
     let changed = stage.operate("set_config", &other, &class(9));
-    let failed = failing(stage);
+    let (failed, warned) = failing(stage);
     let pages = [
         ("farm", "farm.php?".to_owned()),
         ("tenants", "index.php?".into()),
@@ -41,6 +41,7 @@ fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
         ("job-rows", format!("job.php?id={asked}")),
         ("job-changes", format!("job.php?id={changed}")),
         ("job-failed", format!("job.php?id={failed}")),
+        ("job-warned", format!("job.php?id={warned}")),
         ("snapshots", "snapshots.php?".into()),
         ("policies", "policies.php?".into()),
         ("policy", "policies.php?edit=*".into()),
@@ -49,8 +50,9 @@ fn pages(stage: &Stage) -> Vec<(&'static str, String)> {
     pages.into_iter().map(|(name, address)| (name, format!("/local/vmoodle/{address}"))).collect()
 }
 
-/// A job that failed on a tenant whose database is not there, and has not begun on another.
-fn failing(stage: &Stage) -> Value {
+/// A job that failed on a tenant whose database is not there, and has not begun on another; and one that could not read its
+/// facts.
+fn failing(stage: &Stage) -> (Value, Value) {
     let (broken, name) = (class(10), stage.row(&class(10), "vdbname"));
     let rename = |to: &str| stage.farm.call("tenant_update", json!([broken, { "vdbname": to }])).unwrap();
     rename("nowhere_at_all");
@@ -58,9 +60,11 @@ fn failing(stage: &Stage) -> Value {
     let asked = json!(["set_config", parameters, [broken, class(11)], { "waves": "1,rest" }]);
     let job = stage.farm.call("job_submit", asked).unwrap();
     let ended = stage.farm.call("job_run", json!([job])).unwrap();
+    let warned = stage.operate("tenant_status", &json!({}), &broken);
     rename(&name);
+    stage.operate("tenant_status", &json!({}), &broken);
     assert_eq!((&ended["failed"], &ended["cancelled"]), (&json!(1), &json!(1)), "{ended}");
-    job
+    (job, warned)
 }
 
 #[test]
@@ -161,7 +165,10 @@ const LOOK: &str = r"french => {
             // A text may have others in it.
             const said = words.slice(0, found.index).replace(mark, '').trim();
             marked = true;
-            if (found[2] === 'local_vmoodle' && !pattern(french[found[1]] || '').test(said)) {
+            // What the extension says stands beside such a sentence, not in it.
+            const told = /^(error|warning)_/.test(found[1]);
+            const wanted = (french[found[1]] || '').replace(told ? /[\s:]*\{\$a\}$/ : /$^/, '');
+            if (found[2] === 'local_vmoodle' && !pattern(wanted).test(told ? said.replace(/[\s:]+$/, '') : said)) {
                 faults.add(`${found[1]}: ${said}`);
             }
         }
@@ -175,7 +182,12 @@ const LOOK: &str = r"french => {
     const main = document.querySelector('#region-main');
     const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
-        if (!['SCRIPT', 'STYLE', 'CODE', 'PRE', 'TEXTAREA'].includes(walker.currentNode.parentElement.tagName)) {
+        const parent = walker.currentNode.parentElement;
+        const english = parent.closest('[lang=en]');
+        if (english && english.checkVisibility()) {
+            faults.add(`unfolded: ${walker.currentNode.data}`);
+        }
+        if (!english && !['SCRIPT', 'STYLE', 'CODE', 'PRE', 'TEXTAREA'].includes(parent.tagName)) {
             judge(walker.currentNode.data);
         }
     }

@@ -117,6 +117,6 @@ fn old_jobs_leave_the_journal_but_not_what_the_farm_leans_on() {
     let said = prune();
     assert_eq!(count(&format!("mdl_local_vmoodle_job WHERE id IN ({old}, {young}, {maker})")), "2", "{said}");
     assert_eq!(count(&format!("mdl_local_vmoodle_item WHERE jobid = {old}")), "0");
-    control.run(&format!("DELETE FROM mdl_local_vmoodle_item WHERE jobid IN ({maker})"));
-    control.run(&format!("DELETE FROM mdl_local_vmoodle_job WHERE id IN ({maker})"));
+    control.run(&format!("DELETE FROM mdl_local_vmoodle_item WHERE jobid = {maker}"));
+    control.run(&format!("DELETE FROM mdl_local_vmoodle_job WHERE id = {maker}"));
 }

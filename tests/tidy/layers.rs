@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("host", 1),
     ("nearest", 1),
     ("secret", 1),
+    ("warning", 1),
     ("ident", 2),
     ("overrides", 3),
     ("parameter", 3),

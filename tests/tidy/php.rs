@@ -6,6 +6,7 @@ use std::process::Command;
 
 use support::need::{self, Need};
 use support::root;
+use vmoodle_core::warning::Matter;
 
 use crate::{assert_none, files_ending, read};
 
@@ -143,6 +144,19 @@ fn every_error_code_has_its_text_in_both_languages() {
         );
     }
     assert_none("error codes without a text", &wrong);
+}
+
+#[test]
+fn every_warning_has_its_text_in_both_languages() {
+    let english = PathBuf::from("php/local/vmoodle/lang/en/local_vmoodle.php");
+    let mut wrong = Vec::new();
+    for file in [french(&english), english] {
+        let keys = keys(&file);
+        let wanted: BTreeSet<String> = Matter::ALL.iter().map(|matter| format!("warning_{}", matter.code())).collect();
+        let known: BTreeSet<String> = keys.into_iter().filter(|key| key.starts_with("warning_")).collect();
+        wrong.extend(wanted.symmetric_difference(&known).map(|key| format!("{}: `{key}`", file.display())));
+    }
+    assert_none("warnings without a text, and texts without a warning", &wrong);
 }
 
 #[test]

@@ -14,7 +14,7 @@
 //! * [`gate`]: a request comes in, `$CFG` is made to fit. What it decides with is pure: [`resolve`] and [`switch`].
 //! * [`console`]: the administrator's side: the registry, its checks, the publication of the index.
 //!
-//! Everything else is a word ([`host`], [`ident`], [`tenant`], [`settings`], [`secret`], [`targets`]) or private.
+//! Everything else is a word ([`host`], [`ident`], [`tenant`], [`settings`], [`secret`], [`targets`], [`warning`]) or private.
 //!
 //! ## What holds everywhere
 //!
@@ -94,5 +94,6 @@ pub mod steps;
 pub mod switch;
 pub mod targets;
 pub mod tenant;
+pub mod warning;
 
 pub use error::{Error, Kind, Result};

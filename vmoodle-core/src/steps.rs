@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::error::{Error, Kind, Result};
 use crate::secret::{Keyring, Secret, Stored};
+use crate::warning::{Matter, Warning};
 
 /// Work that is waited for on the runner's own thread.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
@@ -26,7 +27,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
 pub struct Kept {
     /// What it has done and remembers, as JSON.
     pub memory: Option<String>,
-    /// What a person should know, as a JSON list of texts.
+    /// What a person should know, as a JSON list of [`Warning`]s.
     pub warnings: Option<String>,
     /// How many steps are done.
     pub steps: i64,
@@ -69,7 +70,7 @@ pub struct Steps {
     keeper: Box<dyn Keeper>,
     done: Vec<String>,
     values: Map<String, Value>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     /// A new password that is to be told, as the memory holds it.
     sealed: Option<Stored>,
     told: Option<Secret>,
@@ -119,7 +120,7 @@ impl Steps {
     /// The administrator has this new password: unless it is kept, only whoever runs the job can be told it.
     pub fn tell(&mut self, password: Secret) {
         if !self.keeps_password() {
-            self.warn(UNKEPT);
+            self.warn(Matter::PasswordUntold, UNKEPT);
             self.told = Some(password);
         }
     }
@@ -183,10 +184,16 @@ impl Steps {
     }
 
     /// Notes what a person should know; kept with the next step or at the item's end.
-    pub fn warn(&mut self, message: impl Into<String>) {
-        let message = message.into();
-        if !self.warnings.contains(&message) {
-            self.warnings.push(message);
+    pub fn warn(&mut self, code: Matter, message: impl Into<String>) {
+        self.pass_on([Warning::new(code, message)]);
+    }
+
+    /// Notes what the work brought along that a person should know.
+    pub fn pass_on(&mut self, warnings: impl IntoIterator<Item = Warning>) {
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
         }
     }
 

@@ -467,6 +467,8 @@ function query(string $sql, array $parameters, array $targets, array $options = 
  * `script_failed`, `unhealthy`, `sql_refused`, `sql_failed`, `outcome_unknown`, `snapshot_unfit`, `nodes_invalid`,
  * `job_cancelled`, `lease_lost`, `category_not_found`, `course_not_found`.
  *
+ * The `warnings` of an item are a list of `code` and `message`: what a person should know of work that was done all the same.
+ *
  * @return array<string, mixed>
  * @throws NotFoundException `job_not_found`
  */

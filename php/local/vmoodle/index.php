@@ -34,10 +34,10 @@ $PAGE->set_url('/local/vmoodle/index.php');
 
 require_login(null, false);
 tenants_page::require_access();
-tenants_page::process($action);
+$notice = tenants_page::process($action);
 $content = tenants_page::content();
 
 echo $OUTPUT->header();
 echo $OUTPUT->heading(get_string('tenants', 'local_vmoodle'));
-echo $OUTPUT->render($content);
+echo $notice . $OUTPUT->render($content);
 echo $OUTPUT->footer();

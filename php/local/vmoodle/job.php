@@ -35,7 +35,7 @@ $PAGE->set_url(job_page::URL, ['id' => $id]);
 
 require_login(null, false);
 job_page::require_access($id);
-$content = job_page::content($id, job_page::process($id, $action));
+$content = job_page::content($id, $action);
 
 echo $OUTPUT->header();
 echo $OUTPUT->heading(get_string('jobnumber', 'local_vmoodle', $id));

@@ -23,6 +23,7 @@ use crate::registry::farm::now;
 use crate::registry::row;
 use crate::steps::{Doing, Fact, Keeper, Kept, Steps};
 use crate::tenant::Tenant;
+use crate::warning::Warning;
 
 /// How long a request that read before the commit may still fill the cache with it.
 const DROPPED_AGAIN: Duration = Duration::from_millis(60);
@@ -207,7 +208,7 @@ fn bench_id(item: &Row) -> i64 {
 }
 
 /// Drops what is stale, by PHP what only PHP can reach; gives what a person should know.
-async fn drop_stale(shared: &Shared, tenant: &Tenant, stale: &[Stale]) -> Result<Vec<String>> {
+async fn drop_stale(shared: &Shared, tenant: &Tenant, stale: &[Stale]) -> Result<Vec<Warning>> {
     let Dropped { mut warnings, by_php } = shared.caches.drop_entries(tenant, stale).await?;
     warnings.extend(in_tenant::drop_entries(shared.pool.control(), tenant, &by_php).await);
     Ok(warnings)
@@ -316,9 +317,7 @@ impl Bench {
             done => done.map(|()| Vec::new()),
         };
         let dropped = dropped.map(|warnings| {
-            for warning in warnings {
-                self.steps.warn(warning);
-            }
+            self.steps.pass_on(warnings);
             stale
         });
         if shared.run.undo || dropped.is_err() {

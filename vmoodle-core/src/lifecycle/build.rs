@@ -22,6 +22,7 @@ use crate::secret::{Keyring, Secret, Stored};
 use crate::snapshot::shelf::Shelf;
 use crate::steps::blocking;
 use crate::tenant::{State, Tenant};
+use crate::warning::{Matter, Warning};
 
 /// Builds the tenant from its source, and gives it its identity. Its state is left to the caller.
 pub(crate) async fn build(ground: &mut Ground<'_>, parameters: &Map<String, Value>) -> Result<()> {
@@ -274,14 +275,14 @@ async fn name(
             let report = done?;
             warnings = report.warnings;
             warnings.extend(
-                report.rewritten.settings.iter().map(|name| format!("the setting `{name}` names the old address")),
+                report.rewritten.settings.iter().map(|name| {
+                    Warning::new(Matter::OldAddress, format!("the setting `{name}` names the old address"))
+                }),
             );
             Ok(())
         })
         .await?;
-    for warning in warnings {
-        steps.warn(warning);
-    }
+    steps.pass_on(warnings);
     if let Some(password) = told {
         steps.tell(password);
     }

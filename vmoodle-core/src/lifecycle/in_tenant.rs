@@ -10,6 +10,7 @@ use crate::control::ControlSite;
 use crate::error::{Error, Kind, Result};
 use crate::moodle::caches::OnlyPhp;
 use crate::tenant::Tenant;
+use crate::warning::{Matter, Warning};
 
 /// The script: it reads what is asked from its standard input, and its last line is the answer.
 const SCRIPT: &str = "local/vmoodle/cli/in_tenant.php";
@@ -68,17 +69,18 @@ fn answer(end: &End) -> Option<Answer> {
 }
 
 /// Drops entries of caches that only PHP can reach; says of each store what became of it.
-pub(crate) async fn drop_entries(control: &ControlSite, tenant: &Tenant, stores: &[OnlyPhp]) -> Vec<String> {
+pub(crate) async fn drop_entries(control: &ControlSite, tenant: &Tenant, stores: &[OnlyPhp]) -> Vec<Warning> {
     let definitions: BTreeSet<&String> = stores.iter().flat_map(|store| &store.definitions).collect();
     if definitions.is_empty() {
         return Vec::new();
     }
     let asked = json!({ "definitions": definitions });
     let dropped = ask(control, tenant, "drop_caches", &asked, SOON).await;
-    let said = match &dropped {
-        Ok(_) => "its stale entries were dropped by a script of this site".to_owned(),
+    let (code, said) = match &dropped {
+        Ok(_) => (Matter::CacheByPhp, "its stale entries were dropped by a script of this site".to_owned()),
         // The rows are written: what is left is told, not undone.
-        Err(error) => format!("purge this site's caches, for its script has failed: {error}"),
+        Err(error) => (Matter::CacheStays, format!("purge this site's caches, for its script has failed: {error}")),
     };
-    stores.iter().map(|one| format!("{} is reached only by PHP: {said}", one.store)).collect()
+    let told = |one: &OnlyPhp| Warning::new(code, format!("{} is reached only by PHP: {said}", one.store));
+    stores.iter().map(told).collect()
 }

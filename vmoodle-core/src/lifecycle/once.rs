@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
 use crate::steps::Steps;
+use crate::warning::Matter;
 
 /// What somebody who looks at a site finds of work whose runner died.
 pub(crate) enum Found {
@@ -39,7 +40,7 @@ pub(crate) async fn once(
         let found = look().await?;
         steps.remember(&begun(step), Value::Null).await?;
         let Found::Open(found) = found else {
-            steps.warn("an earlier run has done it; what it said was lost with its runner");
+            steps.warn(Matter::AnswerLost, "an earlier run has done it; what it said was lost with its runner");
             return steps.step(step, async || Ok(())).await;
         };
         return Err(Error::new(Kind::OutcomeUnknown, format!("a runner died while it worked here: {found}"))

@@ -9,6 +9,7 @@ use crate::host::SiteAddress;
 use crate::moodle::{caches, peers, site, wwwroot};
 use crate::registry::farm::now;
 use crate::registry::{Session, Shape, row, tenants};
+use crate::warning::{Matter, Warning};
 
 /// Gives the tenant the address `to`, where it has `from`.
 pub(crate) async fn rename(ground: &mut Ground<'_>, from: &SiteAddress, to: &SiteAddress, alias: bool) -> Result<()> {
@@ -50,13 +51,11 @@ pub(crate) async fn rename(ground: &mut Ground<'_>, from: &SiteAddress, to: &Sit
             stale::empty_folders(control, tenant).await
         })
         .await?;
-    for warning in warnings {
-        steps.warn(warning);
-    }
+    steps.pass_on(warnings);
     Ok(())
 }
 
-async fn contents(site: &mut Db, from: &SiteAddress, to: &SiteAddress) -> Result<Vec<String>> {
+async fn contents(site: &mut Db, from: &SiteAddress, to: &SiteAddress) -> Result<Vec<Warning>> {
     let report = wwwroot::replace(site, from, to).await?;
     let name = site::read(site).await?.fullname;
     let own = peers::own_row(site).await?;
@@ -69,5 +68,5 @@ async fn contents(site: &mut Db, from: &SiteAddress, to: &SiteAddress) -> Result
     let left =
         report.left.into_iter().map(|(place, count)| format!("{count} values of `{place}` were left as they are"));
     let settings = report.settings.into_iter().map(|name| format!("the setting `{name}` names the old address"));
-    Ok(left.chain(settings).collect())
+    Ok(left.chain(settings).map(|told| Warning::new(Matter::OldAddress, told)).collect())
 }

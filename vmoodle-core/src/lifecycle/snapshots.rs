@@ -118,9 +118,7 @@ pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&s
         blocking(move || files::move_aside(&whole, &label).map(drop)).await
     };
     steps.step("aside", move_aside).await?;
-    for line in told {
-        steps.warn(line);
-    }
+    steps.pass_on(told);
     steps
         .step("files", async || {
             let (id, dataroot) = (id.to_owned(), dataroot.clone());

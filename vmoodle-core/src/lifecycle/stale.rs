@@ -12,6 +12,7 @@ use crate::registry::policies;
 use crate::secret::Keyring;
 use crate::steps::blocking;
 use crate::tenant::Tenant;
+use crate::warning::{Matter, Warning};
 
 /// All that the tenant's caches hold, for the runner to drop.
 pub(crate) async fn everything(control: &ControlSite, keyring: &Keyring, tenant: &Tenant) -> Result<Vec<Stale>> {
@@ -23,14 +24,16 @@ pub(crate) async fn everything(control: &ControlSite, keyring: &Keyring, tenant:
 
 /// Drops what can be reached now; gives what a person should know. A server of caches that does not answer must keep nobody
 /// from restoring a site, or from throwing it away.
-pub(crate) async fn drop_now(control: &ControlSite, keyring: &Keyring, tenant: &Tenant) -> Vec<String> {
+pub(crate) async fn drop_now(control: &ControlSite, keyring: &Keyring, tenant: &Tenant) -> Vec<Warning> {
     let dropped = async {
         let stale = everything(control, keyring, tenant).await?;
         let Dropped { mut warnings, by_php } = Caches::of(control).drop_entries(tenant, &stale).await?;
         warnings.extend(in_tenant::drop_entries(control, tenant, &by_php).await);
         Ok::<_, Error>(warnings)
     };
-    dropped.await.unwrap_or_else(|error| vec![format!("entries of its caches stay: {error}")])
+    dropped
+        .await
+        .unwrap_or_else(|error| vec![Warning::new(Matter::CacheStays, format!("entries of its caches stay: {error}"))])
 }
 
 /// Empties the folders of the tenant's caches, wherever the control site has moved them.

@@ -15,6 +15,7 @@ use crate::registry::Session;
 use crate::registry::farm::now;
 use crate::steps::blocking;
 use crate::tenant::{State, Tenant};
+use crate::warning::Matter;
 
 /// How long the trash keeps a tenant, in days, where nothing is said.
 pub(crate) const RETENTION_DAYS: i64 = 30;
@@ -32,9 +33,7 @@ pub(crate) async fn discard(ground: &mut Ground<'_>, from: State, days: i64) -> 
         blocking(move || files::move_aside(&dataroot, &label).map(drop)).await
     };
     steps.step("files", move_aside).await?;
-    for line in told {
-        steps.warn(line);
-    }
+    steps.pass_on(told);
     steps
         .step("account", async || {
             // A name that vmoodle would not give came with the site; what it may is its owner's business.
@@ -136,7 +135,7 @@ pub(crate) async fn remove(ground: &mut Ground<'_>) -> Result<()> {
         steps.step("files", remove_files).await?;
     }
     for line in stays {
-        steps.warn(line);
+        steps.warn(Matter::NotRemoved, line);
     }
     steps
         .step("removed", async || {

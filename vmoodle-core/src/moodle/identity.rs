@@ -19,6 +19,7 @@ use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::host::{SiteAddress, escape};
 use crate::secret::Secret;
+use crate::warning::{Matter, Warning};
 
 /// Who the site is to be.
 #[derive(Debug, Clone)]
@@ -123,7 +124,7 @@ pub struct Report {
     /// Addresses that were replaced in contents.
     pub rewritten: wwwroot::Report,
     /// What a person should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// A new site identifier: 32 random characters and the host (lib/db/install.php; lib/moodlelib.php,
@@ -194,7 +195,8 @@ async fn write(db: &mut Db, identity: &Identity, report: &mut Report) -> Result<
 async fn network(db: &mut Db, identity: &Identity, report: &mut Report) -> Result<()> {
     let own = peers::own_row(db).await.map_err(no_moodle)?;
     let Some((id, old)) = own.as_ref().and_then(|row| Some((row.int("id")?, row.text("wwwroot")))) else {
-        report.warnings.push("the site has no MNET row of its own: `mnet_localhost_id` names none".to_owned());
+        let told = "the site has no MNET row of its own: `mnet_localhost_id` names none";
+        report.warnings.push(Warning::new(Matter::NoNetworkRow, told));
         return Ok(());
     };
     let name = site::read(db).await?.fullname;

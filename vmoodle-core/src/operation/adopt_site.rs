@@ -8,6 +8,7 @@ use crate::lifecycle::adopt;
 use crate::parameter::{Param, Type};
 use crate::steps::Doing;
 use crate::tenant::State;
+use crate::warning::Matter;
 
 /// Takes a plain Moodle into the farm: the same site, served by the farm's code from now on.
 pub(super) struct AdoptSite;
@@ -55,7 +56,7 @@ impl Operation for AdoptSite {
             let mut ground = work.ground()?;
             adopt::adopt(&mut ground, end).await?;
             for line in told {
-                ground.steps.warn(line);
+                ground.steps.warn(Matter::NotTaken, line);
             }
             Ok(())
         })

@@ -11,6 +11,7 @@ use crate::overrides;
 use crate::registry::farm::now;
 use crate::registry::policies;
 use crate::secret::{Keyring, Secret, Stored};
+use crate::warning::Matter;
 
 /// What a setting shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +64,7 @@ pub(super) async fn plan(work: &mut Work<'_>, wanted: &Wishes, force: bool) -> R
                 .hint("release it first, or give `force`: the change then shows when it is released"));
         }
         if let Some(steps) = work.steps.as_mut() {
-            steps.warn(format!("{sentence}: the change does not show"));
+            steps.warn(Matter::Hidden, format!("{sentence}: the change does not show"));
         }
     }
     let mut site = work.open_site().await?;

@@ -14,6 +14,7 @@ use crate::moodle::setting::{Log, Setting};
 use crate::parameter::{Param, Type};
 use crate::secret::Keyring;
 use crate::steps::Doing;
+use crate::warning::Matter;
 
 /// Makes a plugin's settings those of another tenant, `source`: all of them, or `names`, separated by commas. Settings that
 /// the source does not have stay. Never copied are the plugin's version and what the source has encrypted with its own key;
@@ -103,7 +104,7 @@ async fn wanted(work: &mut Work<'_>) -> Result<Wishes> {
     }
     if let (false, Some(steps)) = (left.is_empty(), work.steps.as_mut()) {
         left.sort();
-        steps.warn(format!("secrets of the source were not copied: {}", left.join(", ")));
+        steps.warn(Matter::SecretsLeft, format!("secrets of the source were not copied: {}", left.join(", ")));
     }
     Ok(wanted)
 }

@@ -9,6 +9,7 @@ use crate::parameter::{Param, Type};
 use crate::registry::policies;
 use crate::secret::Keyring;
 use crate::steps::{Doing, blocking};
+use crate::warning::Matter;
 
 /// Ends sessions: everybody's, those of users who sign in by a method (`auth`), or those of one user (`user`, its name).
 /// Of everybody's also the files of visitors who are not signed in.
@@ -134,9 +135,10 @@ async fn end(work: &mut Work<'_>, found: Found) -> Result<()> {
         Keeper::Redis(server, prefix) => session::delete_in_redis(&server, &prefix, &in_redis).await,
         Keeper::Other(class) => {
             if let Some(steps) = work.steps.as_mut() {
-                steps.warn(format!(
-                    "sessions are kept by `{class}`, which only PHP can reach: only their rows are gone"
-                ));
+                steps.warn(
+                    Matter::SessionsStay,
+                    format!("sessions are kept by `{class}`, which only PHP can reach: only their rows are gone"),
+                );
             }
             Ok(())
         }

@@ -10,6 +10,7 @@ use crate::moodle::plugins::{Plugin, PluginType, State, States};
 use crate::parameter::{Param, Type};
 use crate::steps::Doing;
 use crate::tenant::Tenant;
+use crate::warning::Matter;
 
 /// Makes the states of plugins those of another tenant.
 pub(super) struct PluginSync;
@@ -88,7 +89,7 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     for (plugin, state) in wanted {
         if from.state(plugin).is_none() {
             if let Some(steps) = work.steps.as_mut() {
-                steps.warn(format!("`{plugin}` is not installed on this tenant, and stays so"));
+                steps.warn(Matter::PluginMissing, format!("`{plugin}` is not installed on this tenant, and stays so"));
             }
         } else if let Err(error) = plugins::set(work, &mut to, plugin, state) {
             refused.push(error);

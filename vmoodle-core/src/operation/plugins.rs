@@ -10,6 +10,7 @@ use crate::lifecycle::in_tenant;
 use crate::moodle::plugins::states::Asked;
 use crate::moodle::plugins::{Cell, Difference, State, States, present, write};
 use crate::registry::farm::now;
+use crate::warning::Matter;
 
 /// What must change in a site that stands as `from` to stand as `to`.
 pub(super) fn changes(from: &States, to: &States) -> Vec<Change> {
@@ -83,7 +84,10 @@ async fn put(work: &mut Work<'_>, changes: &[Change], back: bool) -> Result<()> 
     work.leave_site(site, &done).await;
     let left = done.map_err(|error: Error| error.of_tenant(work.tenant.address.to_string()))?;
     if let (Some(steps), true) = (work.steps.as_mut(), left.sessions > 0) {
-        steps.warn(format!("{} people who had signed in by that authentication were signed out", left.sessions));
+        steps.warn(
+            Matter::SignedOut,
+            format!("{} people who had signed in by that authentication were signed out", left.sessions),
+        );
     }
     work.stale.extend(left.stale);
     Ok(())
@@ -103,7 +107,7 @@ async fn ask_moodle(work: &mut Work<'_>, one: &Difference, back: bool) -> Result
     let asked = json!({ "plugin": way.cell.to_string(), "from": way.before, "to": way.after });
     in_tenant::ask(work.control, work.tenant, "plugin_instances", &asked, INSTANCES).await?;
     if let Some(steps) = work.steps.as_mut() {
-        steps.warn(format!("`{}` was changed by Moodle itself, run as this tenant", one.cell));
+        steps.warn(Matter::ByMoodle, format!("`{}` was changed by Moodle itself, run as this tenant", one.cell));
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::parameter::{Param, Type};
 use crate::registry::farm::now;
 use crate::secret::Keyring;
 use crate::steps::{self, Doing};
+use crate::warning::Matter;
 
 /// Replaces a text in the contents of a tenant: in every column of text, in serialised values by their texts.
 ///
@@ -87,7 +88,10 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     for (what, column) in &found.columns {
         if let (Some(steps), true) = (work.steps.as_mut(), column.damaged > 0) {
-            steps.warn(format!("left in `{what}`: {} values that PHP could not read any more", column.damaged));
+            steps.warn(
+                Matter::Damaged,
+                format!("left in `{what}`: {} values that PHP could not read any more", column.damaged),
+            );
             // An item with nothing to do ends without another word.
             steps.keep().await?;
         }
@@ -125,7 +129,10 @@ async fn put(work: &mut Work<'_>, changes: &[Change], way: Way) -> Result<()> {
     let left = done.map_err(|error| error.of_tenant(work.tenant.address.to_string()))?;
     if let (Some(steps), false) = (work.steps.as_mut(), left.is_empty()) {
         let counts: Vec<String> = left.iter().map(|(column, values)| format!("{values} in `{column}`")).collect();
-        steps.warn(format!("left, since somebody changed them meanwhile: {}", counts.join(", ")));
+        steps.warn(
+            Matter::ChangedMeanwhile,
+            format!("left, since somebody changed them meanwhile: {}", counts.join(", ")),
+        );
     }
     // What shows a text is kept under any name; settings are named beside it, for a Redis prefix that others share.
     work.stale.extend([Stale::every(), Stale::core_config()]);

@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::moodle::roles::{self, Difference, Part, RoleChange, Roles, Sheet};
 use crate::moodle::stale::Stale;
 use crate::registry::sheets;
+use crate::warning::Matter;
 
 /// How many names one warning tells.
 const TOLD: usize = 10;
@@ -47,7 +48,7 @@ pub(super) async fn planned(work: &mut Work<'_>, found: Difference) -> Result<Ve
         let names: Vec<String> = found.left_out.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
         let more = found.left_out.len().saturating_sub(TOLD);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        steps.warn(format!("not known here, so left out: {}{more}", names.join(", ")));
+        steps.warn(Matter::LeftOut, format!("not known here, so left out: {}{more}", names.join(", ")));
         // An item with nothing to do ends without another word.
         steps.keep().await?;
     }

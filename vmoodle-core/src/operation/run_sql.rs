@@ -12,6 +12,7 @@ use crate::parameter::{Param, Type};
 use crate::secret::Secret;
 use crate::sqlscript::Rules;
 use crate::steps::{self, Doing, Steps};
+use crate::warning::Matter;
 
 /// Runs a script of SQL.
 pub(super) struct RunSql;
@@ -184,7 +185,8 @@ async fn finish(work: &mut Work<'_>, mark: &str, output: Option<Output>) -> Resu
     let steps = memory(&mut work.steps)?;
     match output {
         Some(output) => steps.print(output.json()),
-        None => steps.warn("an earlier run has committed the script; what it gave was lost with its runner"),
+        None => steps
+            .warn(Matter::AnswerLost, "an earlier run has committed the script; what it gave was lost with its runner"),
     }
     steps.step(SCRIPT, async || Ok(())).await?;
     let mut site = work.open_site().await?;

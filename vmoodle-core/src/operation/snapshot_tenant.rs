@@ -11,6 +11,7 @@ use crate::secret::Keyring;
 use crate::snapshot::manifest::Manifest;
 use crate::snapshot::shelf::new_id;
 use crate::steps::{Doing, blocking};
+use crate::warning::Matter;
 
 /// Takes a snapshot of a tenant: its database as it stands at one moment, and its files.
 ///
@@ -74,7 +75,10 @@ impl Operation for SnapshotTenant {
             ground.steps.step("deleted", async || blocking(move || snapshots.delete_all(&[id])).await).await?;
             let gone = pruned(changes).len();
             if gone > 0 {
-                ground.steps.warn(format!("{gone} older snapshots went with this one's making: they stay gone"));
+                ground.steps.warn(
+                    Matter::SnapshotsGone,
+                    format!("{gone} older snapshots went with this one's making: they stay gone"),
+                );
             }
             Ok(())
         })

@@ -14,6 +14,7 @@ use crate::moodle::status::{self, FileFacts, Status};
 use crate::parameter::{Param, Type};
 use crate::registry::farm::now;
 use crate::steps::{Doing, Fact, Memo, blocking};
+use crate::warning::Matter;
 
 /// Collects the facts of a tenant.
 pub(super) struct TenantStatus;
@@ -54,7 +55,7 @@ async fn collect(work: &mut Work<'_>) -> Result<()> {
         Ok(facts) => facts,
         Err(error) => {
             if let Some(steps) = work.steps.as_mut() {
-                steps.warn(error.to_string());
+                steps.warn(Matter::FactsMissing, error.to_string());
             }
             vec![("reachable", number(0)), ("error", Some(error.to_string()))]
         }
@@ -91,7 +92,7 @@ async fn read_site(work: &mut Work<'_>, memo: &Memo, site: &mut Db) -> Result<Ve
         match sizes(work, memo, site).await {
             Ok(sizes) => facts.extend(sizes),
             // What is known is kept: to measure takes long, and may be cut off.
-            Err(error) => work.steps.iter_mut().for_each(|steps| steps.warn(error.to_string())),
+            Err(error) => work.steps.iter_mut().for_each(|steps| steps.warn(Matter::FactsMissing, error.to_string())),
         }
     }
     Ok(facts)

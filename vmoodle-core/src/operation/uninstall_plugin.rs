@@ -19,6 +19,7 @@ use crate::moodle::version;
 use crate::parameter::{Param, Type};
 use crate::secret::Keyring;
 use crate::steps::{Doing, blocking};
+use crate::warning::Matter;
 
 /// Takes plugins out of tenants. Those that a tenant has not are passed over.
 pub(super) struct UninstallPlugin;
@@ -148,9 +149,10 @@ async fn apply(work: &mut Work<'_>, changes: &[Change]) -> Result<()> {
     }
     done?;
     for name in names.iter().filter(|name| is_there(&control.dirroot, name)) {
-        steps.warn(format!(
-            "the code of `{name}` is still there: the next upgrade installs it again, unless it is removed"
-        ));
+        steps.warn(
+            Matter::CodeStays,
+            format!("the code of `{name}` is still there: the next upgrade installs it again, unless it is removed"),
+        );
     }
     Ok(())
 }

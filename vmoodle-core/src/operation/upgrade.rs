@@ -25,6 +25,7 @@ use crate::secret::Keyring;
 use crate::snapshot::shelf::new_id;
 use crate::steps::{Doing, Steps, blocking};
 use crate::tenant::Tenant;
+use crate::warning::Matter;
 
 /// Brings tenants up to the code on disk.
 ///
@@ -191,16 +192,17 @@ async fn make_ready(ground: &mut Ground<'_>, snapshot: Option<&str>, checks: boo
         )
         .hint("wait until the first is over; then retry the job"));
     }
-    ground.steps.remember(LOG, json!(log?)).await?;
+    ground.steps.note(LOG, json!(log?));
     upgrade::require_fit(control, tenant).await?;
     if let Some(id) = snapshot {
         snapshots::take(ground, id, None, "snapshot").await?;
     }
     // Code may ask for tables that only the upgrade makes: then the site says nothing yet.
     let before = if checks { upgrade::complaints(control, tenant).await.ok() } else { None };
-    ground.steps.remember(BEFORE, json!(before)).await?;
+    ground.steps.note(BEFORE, json!(before));
     let answered = checks && upgrade::answer(control, tenant).await.is_ok_and(upgrade::is_well);
-    ground.steps.remember(ANSWERED, json!(answered)).await
+    ground.steps.note(ANSWERED, json!(answered));
+    ground.steps.keep().await
 }
 
 async fn read(site: &mut Db) -> Result<SiteVersion> {
@@ -232,7 +234,7 @@ async fn require_well(control: &ControlSite, tenant: &Tenant, steps: &mut Steps)
         );
     }
     if !warnings.is_empty() {
-        steps.warn(format!("the site's checks warn: {}", warnings.join(", ")));
+        steps.warn(Matter::ChecksWarn, format!("the site's checks warn: {}", warnings.join(", ")));
     }
     if steps.recall(ANSWERED) != Some(&json!(true)) {
         return Ok(());

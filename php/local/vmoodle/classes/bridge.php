@@ -352,13 +352,17 @@ final class bridge {
      * @param string $operation its name
      * @param array $parameters its parameters by name, as text or typed
      * @param string[] $targets selectors
-     * @param array $options concurrency, on_error, waves, confirm, delay and spread (minutes)
+     * @param array $options concurrency, on_error (continue, or a number as text or typed), waves, confirm, delay and spread
+     *     (minutes)
      * @return int the job's number
      */
     public static function job_submit(string $operation, array $parameters, array $targets, array $options = []): int {
         global $USER;
         webscripts::require_listed($operation, $parameters);
         $options += ['userid' => (int)($USER->id ?? 0)];
+        if (ctype_digit((string)($options['on_error'] ?? ''))) {
+            $options['on_error'] = (int)$options['on_error'];
+        }
         return self::call(static fn() => \Vmoodle\job_submit($operation, $parameters, $targets, $options));
     }
 

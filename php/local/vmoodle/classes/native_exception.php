@@ -16,6 +16,8 @@
 
 namespace local_vmoodle;
 
+use local_vmoodle\output\words;
+
 /**
  * An error of the native extension, as Moodle knows errors: its text is the string error_ and the stable code.
  *
@@ -52,7 +54,22 @@ final class native_exception extends \moodle_exception {
         public readonly string $retry = self::FINAL
     ) {
         $known = get_string_manager()->string_exists('error_' . $reason, 'local_vmoodle');
-        parent::__construct('error_' . ($known ? $reason : 'internal'), 'local_vmoodle', '', $native);
+        $key = 'error_' . ($known ? $reason : 'internal');
+        parent::__construct($key, 'local_vmoodle', '', $native);
+        if (!words::reads_english()) {
+            $this->message = words::sentence($key);
+            $this->debuginfo = $native;
+        }
+    }
+
+    /**
+     * What the extension said, and the way out.
+     *
+     * @return string in English
+     */
+    public function with_hint(): string {
+        return (string)$this->hint === '' || str_contains($this->native, $this->hint)
+            ? $this->native : "{$this->native}: {$this->hint}";
     }
 
     /**

@@ -11,6 +11,7 @@ use super::settings::{Settings, Store};
 use super::{Dropped, OnlyPhp};
 use crate::error::Result;
 use crate::moodle::stale::Stale;
+use crate::warning::{Matter, Warning};
 
 /// What is dropped on one site.
 pub(super) struct Drop<'a> {
@@ -72,10 +73,11 @@ impl Drop<'_> {
         for ((name, plugin), definitions) in found {
             let store = format!("the cache store `{name}` ({plugin})");
             if plugin == "apcu" {
-                dropped.warnings.push(format!(
+                let told = format!(
                     "{store} lives in the web server's own processes, which no script reaches: purge the caches on the \
                      site's own page, or restart its PHP"
-                ));
+                );
+                dropped.warnings.push(Warning::new(Matter::CacheInProcesses, told));
                 continue;
             }
             let definitions = if is_all { BTreeSet::from([Stale::EVERY.to_owned()]) } else { definitions };

@@ -36,6 +36,7 @@ use crate::error::{Error, Kind, Result};
 use crate::farm::FarmId;
 use crate::settings::Shared;
 use crate::tenant::Tenant;
+use crate::warning::{Matter, Warning};
 use entries::Drop;
 use settings::{Found, Reader};
 
@@ -138,7 +139,8 @@ impl Caches {
         let own = self.farm.map(|farm| farm.tenant_prefix(tenant.id));
         let drop = Drop { settings: &settings, siteidentifier: &siteidentifier, own: own.as_deref(), stale: &stale };
         let mut dropped = drop.unreachable();
-        dropped.warnings.extend(drop.redis(&self.pool).await?);
+        let shared = drop.redis(&self.pool).await?;
+        dropped.warnings.extend(shared.into_iter().map(|told| Warning::new(Matter::CacheShared, told)));
         let (settings, siteidentifier, stale) = (settings.clone(), siteidentifier.clone(), stale.clone());
         blocking(move || {
             let drop = Drop { settings: &settings, siteidentifier: &siteidentifier, own: None, stale: &stale };
@@ -154,7 +156,7 @@ impl Caches {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
     /// What a person should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// What Moodle's own code must drop, run as the site.
     pub by_php: Vec<OnlyPhp>,
 }

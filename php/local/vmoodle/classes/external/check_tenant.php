@@ -73,6 +73,7 @@ class check_tenant extends external_api {
             'colour' => self::COLOURS[$check['status']] ?? 'secondary',
             'detail' => (string)$check['detail'],
             'hint' => (string)$check['hint'],
+            'folded' => !words::reads_english() && (string)$check['detail'] . $check['hint'] !== '',
         ], bridge::tenant_check($asked + $known));
     }
 
@@ -88,6 +89,7 @@ class check_tenant extends external_api {
             'colour' => new external_value(PARAM_ALPHA, 'Colour of the badge'),
             'detail' => new external_value(PARAM_RAW, 'What was found'),
             'hint' => new external_value(PARAM_RAW, 'The way out'),
+            'folded' => new external_value(PARAM_BOOL, 'Whether the reader has another language than what was found and the way out'),
         ]));
     }
 }

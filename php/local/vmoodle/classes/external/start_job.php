@@ -98,7 +98,7 @@ class start_job extends external_api {
         }
         $options = array_filter(array_intersect_key($asked, array_flip(['confirm', 'waves', 'delay', 'spread'])));
         if ($asked['onerror'] !== '') {
-            $options['on_error'] = ctype_digit($asked['onerror']) ? (int)$asked['onerror'] : $asked['onerror'];
+            $options['on_error'] = $asked['onerror'];
         }
         $job = bridge::job_submit($operation, $given, $targets, $options);
         run_job::queue($job);

@@ -18,6 +18,7 @@ namespace local_vmoodle\local;
 
 use local_vmoodle\bridge;
 use local_vmoodle\native_exception;
+use local_vmoodle\output\words;
 
 /**
  * What all scripts of the plugin share: one table of options, help, exit codes, output as text or JSON, errors.
@@ -399,17 +400,18 @@ final class cli {
      */
     public static function problem(\moodle_exception $exception, bool $asjson): void {
         $native = $exception instanceof native_exception;
+        $message = $exception->getMessage() . ($native && !words::reads_english() ? " {$exception->native}" : '');
         if ($asjson) {
             self::note(self::json(['error' => [
                 'code' => $native ? $exception->reason : $exception->errorcode,
-                'message' => $exception->getMessage(),
+                'message' => $message,
                 'hint' => $native ? $exception->hint : null,
                 'tenant' => $native ? $exception->tenant : null,
                 'retryable' => $native && $exception->retry === native_exception::RETRYABLE,
             ]]));
             return;
         }
-        self::note(get_string('clierror', 'local_vmoodle', $exception->getMessage()));
+        self::note(get_string('clierror', 'local_vmoodle', $message));
         if ($native && (string)$exception->hint !== '' && !str_contains($exception->native, $exception->hint)) {
             self::note(get_string('clihint', 'local_vmoodle', $exception->hint));
         }

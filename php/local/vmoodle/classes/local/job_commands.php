@@ -77,7 +77,7 @@ final class job_commands {
         $options += array_filter(['concurrency' => $concurrency]);
         $onerror = $cli->option('on-error');
         if ($onerror !== null) {
-            $options['on_error'] = ctype_digit($onerror) ? (int)$onerror : $onerror;
+            $options['on_error'] = $onerror;
         }
         $options['confirm'] = $confirmed || $cli->option('yes');
         $job = bridge::job_submit($operation, $parameters, $targets, $options);
@@ -229,7 +229,7 @@ final class job_commands {
                 sql_commands::output($item['output'] ?: []);
                 script_commands::output($item['output'] ?: []);
                 foreach ($item['warnings'] ?: [] as $warning) {
-                    cli::line('             ' . get_string('cliwarning', 'local_vmoodle', $warning));
+                    cli::line('             ' . get_string('cliwarning', 'local_vmoodle', $warning['message']));
                 }
             }
             if ($job['untold']) {
@@ -299,6 +299,7 @@ final class job_commands {
      */
     public static function work(int $job): array {
         $bar = new progress_bar();
+        $began = time();
         do {
             $counts = bridge::job_run($job, [$bar, 'show']);
             if (!empty($counts['queued'])) {
@@ -306,6 +307,7 @@ final class job_commands {
             }
         } while (!empty($counts['queued']));
         $bar->end();
+        job_end::announce($job, $began);
         return $counts;
     }
 
@@ -319,7 +321,9 @@ final class job_commands {
             foreach (['running', 'queued'] as $status) {
                 foreach (array_reverse(bridge::jobs(['status' => $status])) as $job) {
                     try {
+                        $began = time();
                         bridge::job_run($job['id']);
+                        job_end::announce($job['id'], $began);
                     } catch (\moodle_exception $exception) {
                         cli::problem($exception, $cli->option('json'));
                     }

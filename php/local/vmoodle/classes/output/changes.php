@@ -34,9 +34,12 @@ final class changes {
      * @return string HTML, empty where there is none
      */
     public static function html(array $changes): string {
-        $lines = array_map(static fn(array $change): string => \html_writer::tag('strong', s((string)$change['what'])) . ': '
-            . \html_writer::span(s(self::text($change['before'])), 'text-monospace font-monospace') . ' → '
-            . \html_writer::span(s(self::text($change['after'])), 'text-monospace font-monospace'), $changes);
+        $value = static fn(array $change, string $side): string => \html_writer::span(
+            s(words::changed((string)$change['what'], self::text($change[$side]))),
+            'text-monospace font-monospace'
+        );
+        $lines = array_map(static fn(array $change): string => \html_writer::tag('strong', s(words::change((string)$change['what'])))
+            . ': ' . $value($change, 'before') . ' → ' . $value($change, 'after'), $changes);
         return $lines ? \html_writer::alist($lines, ['class' => 'list-unstyled mb-0']) : '';
     }
 
@@ -63,7 +66,7 @@ final class changes {
             $lines[] = words::error($row->errorcode, (string)$row->error);
         }
         foreach (json_decode((string)$row->warnings, true) ?: [] as $warning) {
-            $lines[] = get_string('cliwarning', 'local_vmoodle', s((string)$warning));
+            $lines[] = words::warning($warning);
         }
         return implode(\html_writer::empty_tag('br'), $lines);
     }

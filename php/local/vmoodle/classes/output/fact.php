@@ -58,6 +58,9 @@ final class fact {
         if (in_array($name, self::FLAGS, true)) {
             return get_string($value === '1' ? 'yes' : 'no');
         }
+        if ($name === 'error' && !words::reads_english()) {
+            return words::sentence('error_tenant_unreachable');
+        }
         return $name === 'lastcron' ? ((int)$value ? userdate((int)$value) : get_string('never')) : $value;
     }
 }

@@ -16,6 +16,8 @@
 
 namespace local_vmoodle\output;
 
+use local_vmoodle\native_exception;
+
 /**
  * Operations, their parameters and choices as people know them.
  *
@@ -63,9 +65,107 @@ final class words {
      * @return string HTML
      */
     public static function error(string $code, string $message): string {
-        $key = 'error_' . $code;
-        $known = $code !== '' && get_string_manager()->string_exists($key, 'local_vmoodle');
-        return $known ? get_string($key, 'local_vmoodle', s($message)) : s($message);
+        return self::told('error_' . $code, $message);
+    }
+
+    /**
+     * What went wrong, as a notice on a page. Moodle's own notifications would unfold the extension's sentence.
+     *
+     * @param \moodle_exception $exception that was thrown
+     * @return string HTML
+     */
+    public static function problem(\moodle_exception $exception): string {
+        $told = $exception instanceof native_exception
+            ? self::error($exception->reason, $exception->with_hint()) : s($exception->getMessage());
+        return \html_writer::div($told, 'alert alert-danger', ['role' => 'alert']);
+    }
+
+    /**
+     * What a person should know of work that was done all the same.
+     *
+     * @param array|string $warning code and message; a text alone in journals of before
+     * @return string HTML
+     */
+    public static function warning($warning): string {
+        $warning = is_array($warning) ? $warning : ['code' => '', 'message' => (string)$warning];
+        $code = preg_replace('/[^a-z_]/', '', (string)$warning['code']);
+        $message = (string)$warning['message'];
+        return get_string('cliwarning', 'local_vmoodle', self::reads_english() ? s($message) : self::told("warning_{$code}", $message));
+    }
+
+    /**
+     * A sentence of the extension, for people. It speaks English: who reads something else is told in their own words, and can
+     * unfold what it said.
+     *
+     * @param string $key of the sentence in the plugin's language file
+     * @param string $message what the extension said
+     * @return string HTML
+     */
+    private static function told(string $key, string $message): string {
+        $known = get_string_manager()->string_exists($key, 'local_vmoodle');
+        if (self::reads_english()) {
+            return $known ? get_string($key, 'local_vmoodle', s($message)) : s($message);
+        }
+        return ($known ? s(self::sentence($key)) . ' ' : '') . self::folded($message);
+    }
+
+    /**
+     * A sentence of the plugin's language file without what the extension said.
+     *
+     * @param string $key of the sentence
+     * @return string
+     */
+    public static function sentence(string $key): string {
+        return preg_replace('/ \(\)|[\s:.]+$/u', '', get_string($key, 'local_vmoodle', '')) . '.';
+    }
+
+    /**
+     * Whether the reader's language is that of the extension.
+     *
+     * @return bool
+     */
+    public static function reads_english(): bool {
+        return str_starts_with(current_language(), 'en');
+    }
+
+    /**
+     * What the extension said, folded away.
+     *
+     * @param string $message in English
+     * @return string HTML
+     */
+    private static function folded(string $message): string {
+        if ($message === '') {
+            return '';
+        }
+        $summary = \html_writer::tag('summary', get_string('technicaldetail', 'local_vmoodle'));
+        return \html_writer::tag('details', $summary . \html_writer::span(s($message), '', ['lang' => 'en']));
+    }
+
+    /**
+     * What a change is about: a word of the extension, or a name of Moodle's that stays as it is.
+     *
+     * @param string $what of a change
+     * @return string
+     */
+    public static function change(string $what): string {
+        [$word, $name] = str_starts_with($what, 'category ') ? ['category', substr($what, 8)] : [$what, ''];
+        return self::word('change_' . str_replace(' ', '_', $word), $word) . $name;
+    }
+
+    /**
+     * What a value becomes, or was: a word of the extension, or a value of Moodle's that stays as it is.
+     *
+     * @param string $what of the change
+     * @param string $value its text
+     * @return string
+     */
+    public static function changed(string $what, string $value): string {
+        if ($what === 'state') {
+            return self::word('state_' . $value, $value);
+        }
+        $known = $value === 'purged' || get_string_manager()->string_exists('change_' . str_replace(' ', '_', $what), 'local_vmoodle');
+        return $known ? self::word('changed_' . str_replace(' ', '_', $value), $value) : $value;
     }
 
     /**

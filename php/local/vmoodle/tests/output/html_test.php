@@ -142,7 +142,8 @@ final class html_test extends \basic_testcase {
         $row = static fn(?string $code, ?string $error, ?string $warnings): \stdClass
             => (object)['errorcode' => $code, 'error' => $error, 'warnings' => $warnings];
         $this->assertSame('', changes::messages($row(null, null, null)));
-        $html = changes::messages($row('tenant_unreachable', '<no> answer', '["<cache> is stale"]'));
+        $warnings = '[{"code":"cache_stays","message":"<cache> is stale"}]';
+        $html = changes::messages($row('tenant_unreachable', '<no> answer', $warnings));
         $this->assertStringContainsString(get_string('error_tenant_unreachable', 'local_vmoodle', '&lt;no&gt; answer'), $html);
         $this->assertStringContainsString('&lt;cache&gt; is stale', $html);
     }

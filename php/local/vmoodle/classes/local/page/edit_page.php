@@ -20,6 +20,7 @@ use local_vmoodle\bridge;
 use local_vmoodle\form\choices;
 use local_vmoodle\form\tenant_form;
 use local_vmoodle\native_exception;
+use local_vmoodle\output\words;
 use local_vmoodle\task\run_job;
 
 /**
@@ -56,7 +57,7 @@ final class edit_page {
      * @return string HTML
      */
     public static function content(int $id): string {
-        global $DB, $OUTPUT, $PAGE;
+        global $DB, $PAGE;
         $row = $id ? bridge::tenant("#{$id}") : null;
         $form = new tenant_form(new \moodle_url(self::URL, ['id' => $id]), [
             'row' => $row,
@@ -80,8 +81,7 @@ final class edit_page {
             try {
                 $id ? self::update($id, $given) : self::create($given);
             } catch (native_exception $exception) {
-                $error = \core\output\notification::NOTIFY_ERROR;
-                $notice = $OUTPUT->notification(s($exception->getMessage()), $error, false);
+                $notice = words::problem($exception);
             }
         }
         $PAGE->requires->js_call_amd('local_vmoodle/tenant', 'follow', [$id ? [] : self::patterns()]);

@@ -20,7 +20,9 @@ use core_reportbuilder\system_report_factory;
 use local_vmoodle\bridge;
 use local_vmoodle\local\spreadsheet;
 use local_vmoodle\local\sql_commands;
+use local_vmoodle\native_exception;
 use local_vmoodle\output\job_view;
+use local_vmoodle\output\words;
 use local_vmoodle\reportbuilder\local\systemreports\items;
 use local_vmoodle\task\run_job;
 
@@ -55,6 +57,7 @@ final class job_page {
      * @param int $id the job
      * @param string $action cancel, retry, undo, run, passwords, rows, or nothing
      * @return string[] the new passwords that were asked for, by the address of the site: this answer alone holds them
+     * @throws native_exception when it cannot be done
      */
     public static function process(int $id, string $action): array {
         global $USER;
@@ -65,35 +68,37 @@ final class job_page {
             return [];
         }
         require_sesskey();
-        try {
-            if ($action === 'passwords') {
-                return (int)bridge::job_summary($id)['userid'] === (int)$USER->id ? bridge::job_passwords($id) : [];
-            }
-            $next = match ($action) {
-                'cancel' => (int)bridge::job_cancel($id)['id'],
-                'retry' => bridge::job_retry($id),
-                'undo' => bridge::job_undo($id),
-                'run' => $id,
-            };
-            if ($action !== 'cancel') {
-                run_job::queue($next);
-            }
-            redirect(new \moodle_url(self::URL, ['id' => $next]));
-        } catch (\local_vmoodle\native_exception $exception) {
-            $error = \core\output\notification::NOTIFY_ERROR;
-            redirect(new \moodle_url(self::URL, ['id' => $id]), s($exception->getMessage()), null, $error);
+        if ($action === 'passwords') {
+            return (int)bridge::job_summary($id)['userid'] === (int)$USER->id ? bridge::job_passwords($id) : [];
         }
+        $next = match ($action) {
+            'cancel' => (int)bridge::job_cancel($id)['id'],
+            'retry' => bridge::job_retry($id),
+            'undo' => bridge::job_undo($id),
+            'run' => $id,
+        };
+        if ($action !== 'cancel') {
+            run_job::queue($next);
+        }
+        redirect(new \moodle_url(self::URL, ['id' => $next]));
     }
 
     /**
-     * What the page shows.
+     * Does what a button asks for; what the page shows.
      *
      * @param int $id the job
-     * @param string[] $passwords what is shown this once
+     * @param string $action as process() takes it
      * @return string HTML
      */
-    public static function content(int $id, array $passwords = []): string {
+    public static function content(int $id, string $action = ''): string {
         global $DB, $OUTPUT;
+        $notice = '';
+        $passwords = [];
+        try {
+            $passwords = self::process($id, $action);
+        } catch (native_exception $exception) {
+            $notice = words::problem($exception);
+        }
         $operations = array_column(bridge::operations(), null, 'name');
         $job = bridge::job_summary($id);
         $like = $DB->sql_like('output', ':rows');
@@ -104,6 +109,6 @@ final class job_page {
         );
         $view = new job_view($job, $operations[$job['operation']] ?? [], $hasrows, $passwords);
         $report = system_report_factory::create(items::class, \context_system::instance(), '', '', 0, ['job' => $id]);
-        return $OUTPUT->render($view) . $report->output();
+        return $notice . $OUTPUT->render($view) . $report->output();
     }
 }

@@ -21,6 +21,7 @@ use local_vmoodle\form\operation_form;
 use local_vmoodle\form\policy_form;
 use local_vmoodle\native_exception;
 use local_vmoodle\output\policy_list;
+use local_vmoodle\output\words;
 
 /**
  * The page policies.php: settings that stand in config.php for chosen tenants, at once and at no cost.
@@ -73,8 +74,7 @@ final class policies_page {
                 self::save($row->name ?? '', $given);
                 redirect(new \moodle_url(self::URL));
             } catch (native_exception $exception) {
-                $error = \core\output\notification::NOTIFY_ERROR;
-                $notice = $OUTPUT->notification(s($exception->getMessage()), $error, false);
+                $notice = words::problem($exception);
             }
         }
         return $notice . $form->render();

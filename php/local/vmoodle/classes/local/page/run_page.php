@@ -20,6 +20,7 @@ use local_vmoodle\bridge;
 use local_vmoodle\form\operation_form;
 use local_vmoodle\output\operation_list;
 use local_vmoodle\output\plan_view;
+use local_vmoodle\output\words;
 use local_vmoodle\task\run_job;
 
 /**
@@ -75,10 +76,10 @@ final class run_page {
                 $view = $OUTPUT->render(new plan_view($operations[$name], $parameters, $selectors, $options, $plans));
                 $form = new operation_form($url, $data + ['planned' => operation_form::mark((array)$given)]);
             } catch (\moodle_exception $exception) {
-                $view = $OUTPUT->notification(s($exception->getMessage()), \core\output\notification::NOTIFY_ERROR, false);
+                $view = words::problem($exception);
             }
         }
-        $lead = $OUTPUT->heading(s($name), 3) . \html_writer::tag('p', \local_vmoodle\output\words::operation($name));
+        $lead = $OUTPUT->heading(s($name), 3) . \html_writer::tag('p', words::operation($name));
         return $lead . $view . $form->render();
     }
 
@@ -103,15 +104,12 @@ final class run_page {
      * @return array options that were chosen
      */
     private static function options(\stdClass $given): array {
-        $options = array_filter([
+        return array_filter([
             'waves' => (string)($given->waves ?? ''),
             'delay' => (int)($given->delay ?? 0),
             'spread' => (int)($given->spread ?? 0),
+            'on_error' => (string)($given->on_error ?? ''),
         ]);
-        if ((string)$given->on_error !== '') {
-            $options['on_error'] = $given->on_error === 'continue' ? 'continue' : (int)$given->on_error;
-        }
-        return $options;
     }
 
     /**

@@ -17,7 +17,9 @@
 namespace local_vmoodle\local\page;
 
 use local_vmoodle\bridge;
+use local_vmoodle\native_exception;
 use local_vmoodle\output\snapshot_list;
+use local_vmoodle\output\words;
 
 /**
  * The page snapshots.php: snapshots and templates, and what can be made of them.
@@ -44,7 +46,7 @@ final class snapshots_page {
      *
      * @param string $delete its number, or nothing
      * @param bool $confirmed whether the question was answered
-     * @return string HTML of the question, empty where nothing was asked
+     * @return string HTML of the question, or of what kept it from being done; empty where nothing was asked
      */
     public static function process(string $delete, bool $confirmed): string {
         global $OUTPUT;
@@ -59,13 +61,11 @@ final class snapshots_page {
         require_sesskey();
         try {
             $snapshot = bridge::snapshot_delete($delete);
-            $message = get_string('snapshotdeleted', 'local_vmoodle', $snapshot['id']);
-            $type = \core\output\notification::NOTIFY_SUCCESS;
-        } catch (\local_vmoodle\native_exception $exception) {
-            $message = $exception->getMessage();
-            $type = \core\output\notification::NOTIFY_ERROR;
+        } catch (native_exception $exception) {
+            return words::problem($exception) . $OUTPUT->render(self::content());
         }
-        redirect(new \moodle_url(self::URL), s($message), null, $type);
+        $message = get_string('snapshotdeleted', 'local_vmoodle', $snapshot['id']);
+        redirect(new \moodle_url(self::URL), s($message), null, \core\output\notification::NOTIFY_SUCCESS);
     }
 
     /**

@@ -21,6 +21,7 @@ use local_vmoodle\bridge;
 use local_vmoodle\local\publisher;
 use local_vmoodle\native_exception;
 use local_vmoodle\output\tenant_list;
+use local_vmoodle\output\words;
 use local_vmoodle\reportbuilder\local\systemreports\tenants;
 
 /**
@@ -49,21 +50,20 @@ final class tenants_page {
      * Publishes when the button was pressed, and comes back to the page.
      *
      * @param string $action publish, or nothing
+     * @return string HTML of what kept it from being done
      */
-    public static function process(string $action): void {
+    public static function process(string $action): string {
         if ($action !== 'publish' || ($_SERVER['REQUEST_METHOD'] ?? '') !== 'POST') {
-            return;
+            return '';
         }
         require_sesskey();
         try {
             $result = publisher::publish_all();
-            $message = get_string('published', 'local_vmoodle', array_map('strval', array_filter($result, 'is_scalar')));
-            $type = \core\output\notification::NOTIFY_SUCCESS;
         } catch (\moodle_exception $exception) {
-            $message = $exception->getMessage();
-            $type = \core\output\notification::NOTIFY_ERROR;
+            return words::problem($exception);
         }
-        redirect(new \moodle_url(self::URL), s($message), null, $type);
+        $message = get_string('published', 'local_vmoodle', array_map('strval', array_filter($result, 'is_scalar')));
+        redirect(new \moodle_url(self::URL), s($message), null, \core\output\notification::NOTIFY_SUCCESS);
     }
 
     /**

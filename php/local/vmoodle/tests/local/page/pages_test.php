@@ -314,7 +314,17 @@ final class pages_test extends farm_testcase {
         $row = $this->add_site('site.example.org');
         $this->assertStringNotContainsString('https://site.example.org', compare_page::content('config'));
         $_GET = ['targets' => 'any', 'names' => 'theme', 'differences' => 0];
-        $this->assertStringContainsString('site.example.org', compare_page::content('config'));
+        $html = compare_page::content('config');
+        $this->assertStringContainsString('site.example.org', $html);
+        // What the tenants said is kept until somebody asks again, or a job has ended.
+        $this->change_site('theme', 'of_now');
+        $this->assertStringNotContainsString('of_now', compare_page::content('config'));
+        $_GET['submitbutton'] = 'Compare';
+        $this->assert_redirects(static fn() => compare_page::content('config'));
+        unset($_GET['submitbutton']);
+        $this->assertStringContainsString('of_now', compare_page::content('config'));
+        bridge::job_run(bridge::job_submit('set_config', ['name' => 'theme', 'value' => 'of_a_job'], ['any']));
+        $this->assertStringContainsString('of_a_job', compare_page::content('config'));
         $_GET = ['targets' => '/(unclosed/'];
         $this->assertStringContainsString('(unclosed', compare_page::content('config'), 'said on the page');
         $_GET = ['targets' => 'any', 'cell' => "{$row['id']}:theme"];
@@ -330,6 +340,8 @@ final class pages_test extends farm_testcase {
         $question = snapshots_page::process('1-<b>', true);
         $this->assertStringContainsString('1-&lt;b&gt;', $question, 'a link does not answer it');
         self::send();
-        $this->assert_redirects(static fn() => snapshots_page::process('1-no-such', true));
+        $refused = snapshots_page::process('1-no-such', true);
+        $this->assertStringContainsString('role="alert"', $refused, 'said on the page');
+        unset($_SERVER['REQUEST_METHOD']);
     }
 }
