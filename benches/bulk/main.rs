@@ -8,13 +8,12 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
-use support::database::Engine;
 use support::need::{self, Need};
 use support::process::output;
 use support::{php, root};
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
-use vmoodle_benches::is_trial;
 use vmoodle_benches::many::Many;
+use vmoodle_benches::{engines, is_trial};
 
 /// The tables that the operations touch; a tenant has no others unless `-- --full` asks for all of them.
 const TABLES: &[&str] = &[
@@ -77,7 +76,7 @@ fn main() {
             if full { " -- --full" } else { "" }
         ),
     );
-    for engine in Engine::ALL {
+    for engine in engines() {
         let Some(farm) = Many::new(engine, "bulk", if full { &[] } else { TABLES }, count) else { continue };
         let scripts = if full { Map::new() } else { scripts::seconds(&mut report, engine) };
         rows(&mut report, &farm, pairs, &scripts);

@@ -10,7 +10,7 @@ use std::time::Instant;
 use support::database::{Database, Engine};
 use support::need::{self, Need, program};
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
-use vmoodle_benches::is_trial;
+use vmoodle_benches::{engines, is_trial};
 use vmoodle_core::db::admin::{CloneOrder, Leftover};
 use vmoodle_core::db::transfer::pour;
 
@@ -42,7 +42,7 @@ fn main() {
     );
     report.say("| engine | ours | seconds | programs, seconds | programs / ours, median (95 of 100 times between) |");
     report.say("|---|---|---|---|---|");
-    let sites: Vec<Site> = Engine::ALL.into_iter().filter_map(|engine| Site::new(engine, log_rows)).collect();
+    let sites: Vec<Site> = engines().filter_map(|engine| Site::new(engine, log_rows)).collect();
     for site in &sites {
         measure(&mut report, site, pairs, "quiet copy", quiet);
         // The pour of a used site takes a minute, and a fifth of its pairs tell enough: the quiet copy is what is promised.

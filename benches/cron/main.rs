@@ -10,8 +10,8 @@ use support::need::program;
 use support::scratch::Scratch;
 use support::{root, schema, tenant};
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
-use vmoodle_benches::is_trial;
 use vmoodle_benches::many::control_site;
+use vmoodle_benches::{engines, is_trial};
 use vmoodle_core::console::Console;
 
 /// How many tenants share a database, each with a prefix of its own.
@@ -33,7 +33,7 @@ fn main() {
     report.say("| engine | ours, seconds | processes, seconds | processes / ours, median (95 of 100 times between) |");
     report.say("|---|---|---|---|");
     let Some(php) = program("php") else { return };
-    for engine in Engine::ALL {
+    for engine in engines() {
         let Some(farm) = Farm::new(engine, tenants) else { continue };
         let processes = || {
             let start = Instant::now();

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use support::database::{Database, Engine};
 use support::need::{self, Need};
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
-use vmoodle_benches::is_trial;
 use vmoodle_benches::many::map;
+use vmoodle_benches::{engines, is_trial};
 use vmoodle_core::files::copy_tree;
 
 use farm::{Farm, SCHOOL, TEMPLATE, dump, load, own_octets};
@@ -37,7 +37,7 @@ fn main() {
         .say("| engine | what | seconds | against | its seconds | against / ours, median (95 of 100 times between) |");
     report.say("|---|---|---|---|---|---|");
     let mut octets = Vec::new();
-    let farms: Vec<Farm> = Engine::ALL.into_iter().filter_map(|engine| Farm::new(engine, files)).collect();
+    let farms: Vec<Farm> = engines().filter_map(|engine| Farm::new(engine, files)).collect();
     for farm in &farms {
         let engine = farm.school.engine;
         octets.push(snapshots(&mut report, farm, pairs));

@@ -11,8 +11,8 @@ use support::need::{self, Need};
 use support::process::output;
 use support::tenant::VERSION;
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
-use vmoodle_benches::is_trial;
 use vmoodle_benches::many::Many;
+use vmoodle_benches::{engines, is_trial};
 
 /// The tables that are read.
 const TABLES: [&str; 6] = ["config", "config_plugins", "user", "course", "task_scheduled", "task_adhoc"];
@@ -49,7 +49,7 @@ fn main() {
     report
         .say("| engine | ours, seconds | Moodle's script, seconds | script / ours, median (95 of 100 times between) |");
     report.say("|---|---|---|---|");
-    for engine in Engine::ALL {
+    for engine in engines() {
         let code = site.code().path();
         let Some(farm) = Many::like(engine, "pending", &TABLES, tenants, &up_to_date, code) else { continue };
         farm.control.run(&format!(

@@ -10,8 +10,8 @@ use support::need::{self, Need, program};
 use support::scratch::Scratch;
 use support::{root, schema};
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
-use vmoodle_benches::is_trial;
 use vmoodle_benches::many::control_site;
+use vmoodle_benches::{engines, is_trial};
 use vmoodle_core::console::Console;
 
 /// The tests' account is one of the server.
@@ -42,7 +42,7 @@ fn main() {
     );
     report.say("| engine | ours | seconds | client, seconds | client / ours, median (95 of 100 times between) |");
     report.say("|---|---|---|---|---|");
-    for engine in Engine::ALL {
+    for engine in engines() {
         let Some(farm) = Farm::new(engine, count) else { continue };
         farm.measure(&mut report, pairs, "question", READS, Farm::question);
         farm.measure(&mut report, pairs, "script that reads", READS, |farm| farm.script(READS, "read"));

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::engine;
+
 /// A median with the smallest and the largest value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
@@ -70,26 +72,29 @@ pub fn ratios(ones: &[f64], others: &[f64]) -> Vec<f64> {
     ones.iter().zip(others).map(|(one, other)| one / other).collect()
 }
 
-/// A table of figures, printed and, where `VMOODLE_RUN` names a folder, kept there with every single value.
+/// A table of figures, printed and, where `VMOODLE_RUN` names a folder, kept there with every single value: what there is by
+/// then, where a bench is broken off.
 #[derive(Debug)]
 pub struct Report {
-    bench: &'static str,
+    bench: String,
     summary: String,
     raw: String,
 }
 
 impl Report {
     /// An empty one, with what tells the machine.
-    pub fn new(bench: &'static str, about: &str) -> Self {
+    pub fn new(bench: &str, about: &str) -> Self {
         let mut summary = format!("# {bench}\n\n{about}\n\n");
         let _ = writeln!(summary, "Machine: {}.\n", machine());
-        Self { bench, summary, raw: "what,value\n".into() }
+        let engine = engine().map_or_else(String::new, |engine| format!("-{}", engine.dbtype()));
+        Self { bench: format!("{bench}{engine}"), summary, raw: "what,value\n".into() }
     }
 
     /// A line of text.
     pub fn say(&mut self, line: &str) {
         println!("{line}");
         let _ = writeln!(self.summary, "{line}");
+        self.store();
     }
 
     /// The single values of a measurement.
@@ -100,19 +105,24 @@ impl Report {
     }
 }
 
-impl Drop for Report {
-    fn drop(&mut self) {
+impl Report {
+    fn store(&self) {
         // Cargo runs a bench in its package's folder: the path is meant from the project's root.
         let given = std::env::var_os("VMOODLE_RUN").map(PathBuf::from);
         let Some(folder) = given.map(|folder| support::root::workspace().join(folder)) else { return };
-        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-        let _ = writeln!(self.summary, "\nLoad at the end: {}", load.trim());
         let written = std::fs::create_dir_all(&folder)
             .and_then(|()| std::fs::write(folder.join(format!("{}.md", self.bench)), &self.summary))
             .and_then(|()| std::fs::write(folder.join(format!("{}.csv", self.bench)), &self.raw));
         if let Err(e) = written {
             println!("the figures were not kept: {e}");
         }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        self.say(&format!("\nLoad at the end: {}", load.trim()));
     }
 }
 

@@ -7,6 +7,7 @@ pub mod many;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use support::database;
 use vmoodle_core::farm::Farm;
 use vmoodle_core::gate::ControlFacts;
 use vmoodle_core::host::SiteAddress;
@@ -104,6 +105,17 @@ pub fn original_registry(count: u32, indexed: bool) -> String {
 /// Whether the bench is only to show that it runs: `cargo bench -- --test`.
 pub fn is_trial() -> bool {
     std::env::args().any(|argument| argument == "--test")
+}
+
+/// The one engine that is measured, where `-- --engine=mariadb` or `-- --engine=pgsql` names it.
+pub fn engine() -> Option<database::Engine> {
+    let named = std::env::args().find_map(|argument| argument.strip_prefix("--engine=").map(str::to_owned))?;
+    database::Engine::ALL.into_iter().find(|engine| engine.dbtype() == named)
+}
+
+/// The engines that are measured.
+pub fn engines() -> impl Iterator<Item = database::Engine> {
+    database::Engine::ALL.into_iter().filter(|one| engine().is_none_or(|named| named == *one))
 }
 
 /// The extension as it is installed: built in the release profile.

@@ -6,8 +6,8 @@ use std::time::Instant;
 use serde_json::json;
 use support::database::Engine;
 use vmoodle_benches::figures::{Report, Spread, alternate, median_between, ratios};
-use vmoodle_benches::is_trial;
 use vmoodle_benches::many::{Many, map};
+use vmoodle_benches::{engines, is_trial};
 use vmoodle_core::moodle::status::FACTS;
 
 /// The tables that are read; a tenant of the bench has no others.
@@ -32,7 +32,7 @@ fn main() {
     );
     report.say("| engine | what | ours, seconds | loop, seconds | loop / ours, median (95 of 100 times between) | items a second |");
     report.say("|---|---|---|---|---|---|");
-    for engine in Engine::ALL {
+    for engine in engines() {
         let Some(farm) = Many::new(engine, "status", &TABLES, tenants) else { continue };
         measure(&mut report, &farm, pairs, "facts", |farm| seconds(|| farm.job("tenant_status", json!({}), AT_ONCE)));
         measure(&mut report, &farm, pairs, "plan", |farm| {
