@@ -44,15 +44,25 @@ abstract class tenant_event extends \core\event\base {
     ];
 
     /**
-     * The event of what an item of a job has done.
+     * Whether an operation has an event for each of its tenants: it does not leave them where they stand.
+     *
+     * @param string $operation its name
+     * @return bool
+     */
+    public static function concerns(string $operation): bool {
+        return isset(self::OF[$operation]);
+    }
+
+    /**
+     * The event of what an item of such a job has done.
      *
      * @param array $job as bridge::job_summary() gives it
      * @param \stdClass $item tenantid, wwwroot
-     * @return self|null not yet triggered; null where the operation leaves the tenant where it stands
+     * @return self not yet triggered
      */
-    public static function of(array $job, \stdClass $item): ?self {
-        $class = self::OF[$job['operation']][$job['mode'] === 'undo' ? 1 : 0] ?? null;
-        return $class === null ? null : $class::create([
+    public static function of(array $job, \stdClass $item): self {
+        $class = self::OF[$job['operation']][$job['mode'] === 'undo' ? 1 : 0];
+        return $class::create([
             'context' => \context_system::instance(),
             'objectid' => $item->tenantid,
             'userid' => $job['userid'],

@@ -37,14 +37,12 @@ final class job_end {
     public static function announce(int $id, int $began): ?array {
         global $DB;
         $job = bridge::job_summary($id);
-        $select = "jobid = :job AND status = 'done' AND timefinished >= :began";
-        $items = $DB->get_records_select('local_vmoodle_item', $select, ['job' => $id, 'began' => $began], 'id', 'id, tenantid, wwwroot');
-        foreach ($items as $item) {
-            $event = tenant_event::of($job, $item);
-            if (!$event) {
-                break;
+        if (tenant_event::concerns($job['operation'])) {
+            $select = "jobid = :job AND status = 'done' AND timefinished >= :began";
+            $values = ['job' => $id, 'began' => $began];
+            foreach ($DB->get_records_select('local_vmoodle_item', $select, $values, 'id', 'id, tenantid, wwwroot') as $item) {
+                tenant_event::of($job, $item)->trigger();
             }
-            $event->trigger();
         }
         if ($job['timefinished'] < $began) {
             return null;
