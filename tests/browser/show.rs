@@ -168,14 +168,15 @@ const LOOK: &str = r"french => {
             // What the extension says stands beside such a sentence, not in it.
             const told = /^(error|warning)_/.test(found[1]);
             const wanted = (french[found[1]] || '').replace(told ? /[\s:]*\{\$a\}$/ : /$^/, '');
-            if (found[2] === 'local_vmoodle' && !pattern(wanted).test(told ? said.replace(/[\s:]+$/, '') : said)) {
+            // Of a text that ends with another element the mark stands alone behind it.
+            if (said && found[2] === 'local_vmoodle' && !pattern(wanted).test(told ? said.replace(/[\s:]+$/, '') : said)) {
                 faults.add(`${found[1]}: ${said}`);
             }
         }
-        // Two words with a space between are a sentence, unless they are the name of a site. The last two are Moodle's own,
-        // whose scripts ask for them without the mark.
+        // Two words with a space between are a sentence, unless they are the name of a site or number and name of a snapshot.
+        // The last two are Moodle's own, whose scripts ask for them without the mark.
         if (!marked && /\p{Ll}{2,} \p{Ll}{2,}/u.test(words)
-                && !/^Site \S+$|^Selected items:$|^Click to enter text$/.test(words)) {
+                && !/^Site \S+$|^\d+-\S+-[0-9a-f]{6} \S+$|^Selected items:$|^Click to enter text$/u.test(words)) {
             faults.add(`no string: ${words}`);
         }
     };
