@@ -10,7 +10,7 @@ use super::{Console, map};
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
 use crate::job;
-use crate::moodle::roles::{self, Comparison, Roles, Row, Wanted};
+use crate::moodle::roles::{self, Comparison, Roles, Row, Scope, Wanted};
 use crate::registry::{Fields, sheets};
 use crate::tenant::Tenant;
 
@@ -116,7 +116,8 @@ async fn compare(
                     let _door = doors.acquire().await;
                     let mut site = Db::open_tenant(&tenant, &control.settings, &keyring).await?;
                     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                    let read = roles::read(&mut site, Some(names.as_slice()).filter(|names| !names.is_empty())).await;
+                    let named = Some(names.as_slice()).filter(|names| !names.is_empty());
+                    let read = roles::read(&mut site, Scope { roles: named, ..Scope::default() }).await;
                     site.close().await;
                     read
                 };

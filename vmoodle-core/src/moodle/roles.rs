@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use apply::{Part, RoleChange, apply};
 pub use compare::{Comparison, Row, Wanted};
 pub use preset::{parse, write};
-pub use read::{Role, Roles, read};
+pub use read::{Role, Roles, Scope, read};
 pub use sheet::{Difference, Only, Sheet};
 
 /// What a role may do (lib/accesslib.php, `CAP_INHERIT` and its like).

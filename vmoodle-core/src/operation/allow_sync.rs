@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::contract::{Change, Meta, Operation, Work};
 use super::role_change::{here, make, planned, sheets_of, take_back, text};
 use crate::error::{Error, Kind, Result};
-use crate::moodle::roles::{Allow, Difference, is_shortname};
+use crate::moodle::roles::{Allow, Difference, Scope, is_shortname};
 use crate::parameter::{Param, Type};
 use crate::steps::Doing;
 
@@ -68,8 +68,8 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
         _ => return Err(Error::new(Kind::BadParameter, "give one of `source` and `matrix`")),
     };
     let is_source = text(parameters, "source").is_some();
-    // No permissions are wanted.
-    let site = here(work, Some(&[])).await?;
+    let nothing = Scope { roles: Some(&[]), capabilities: Some(&[]) };
+    let site = here(work, nothing).await?;
     let mut found = Difference::default();
     for (name, mut others) in matrix.clone() {
         let Some(role) = site.roles.get(&name).filter(|_| is_shortname(&name)) else {

@@ -8,7 +8,7 @@ use super::contract::{Change, Meta, Operation, Work};
 use super::role_change::{here, make, planned, sheets_of, take_back, text, words};
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
-use crate::moodle::roles::{Difference, Permission, Sheet, is_capability};
+use crate::moodle::roles::{Difference, Permission, Scope, Sheet, is_capability};
 use crate::parameter::{Param, Type};
 use crate::steps::Doing;
 
@@ -67,7 +67,7 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
         (None, Some(_)) => None,
         _ => return Err(Error::new(Kind::BadParameter, "give one of `source` and `permission`")),
     };
-    let site = here(work, named.as_deref()).await?;
+    let site = here(work, Scope { roles: named.as_deref(), capabilities: Some(&capabilities) }).await?;
     let lacks = |name: &&&str| !site.roles.contains_key(**name);
     if let Some(name) = named.iter().flatten().find(lacks) {
         return Err(Error::new(Kind::RoleNotFound, format!("the site has no role `{}`", escape(name))));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::contract::{Change, Work};
 use crate::error::{Error, Kind, Result};
-use crate::moodle::roles::{self, Difference, Part, RoleChange, Roles, Sheet};
+use crate::moodle::roles::{self, Difference, Part, RoleChange, Roles, Scope, Sheet};
 use crate::moodle::stale::Stale;
 use crate::registry::sheets;
 use crate::warning::Matter;
@@ -25,10 +25,10 @@ pub(super) fn words(list: &str) -> Vec<&str> {
     list.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()
 }
 
-/// The roles of the tenant that is worked on; capabilities only of the roles in `only`.
-pub(super) async fn here(work: &Work<'_>, only: Option<&[&str]>) -> Result<Roles> {
+/// The roles of the tenant that is worked on, and of their capabilities what is in scope.
+pub(super) async fn here(work: &Work<'_>, scope: Scope<'_>) -> Result<Roles> {
     let mut site = work.open_site().await?;
-    let read = roles::read(&mut site, only).await;
+    let read = roles::read(&mut site, scope).await;
     work.leave_site(site, &read).await;
     read
 }

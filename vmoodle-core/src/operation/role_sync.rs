@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::contract::{Change, Meta, Operation, Work};
 use super::role_change::{here, make, planned, sheets_of, take_back, text};
 use crate::error::{Error, Kind, Result};
-use crate::moodle::roles::{self, Difference, Only, Sheet};
+use crate::moodle::roles::{self, Difference, Only, Scope, Sheet};
 use crate::parameter::{Param, Type};
 use crate::registry::sheets;
 use crate::steps::Doing;
@@ -53,7 +53,7 @@ impl Operation for RoleSync {
                 Some(presets) => several(work.parameters, presets)?,
             };
             let names: Vec<&str> = sheets.iter().map(|sheet| sheet.shortname.as_str()).collect();
-            let mut site = here(work, Some(&names)).await?;
+            let mut site = here(work, Scope { roles: Some(&names), ..Scope::default() }).await?;
             if create {
                 for name in names {
                     site.roles.entry(name.to_owned()).or_default();

@@ -9,7 +9,7 @@ use crate::control::ControlSite;
 use crate::db::{Db, Row, Sql};
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
-use crate::moodle::roles::{self, Sheet};
+use crate::moodle::roles::{self, Scope, Sheet};
 use crate::secret::Keyring;
 
 /// The sheets by name, without what they say.
@@ -41,7 +41,7 @@ pub(crate) async fn of_tenant(
     let tenant = super::row::tenant(&tenants::find(db, &shape, tenant).await?)?;
     let mut site = Db::open_tenant(&tenant, &control.settings, keyring).await?;
     let only: Option<Vec<&str>> = role.map(|role| vec![role]);
-    let read = roles::read(&mut site, only.as_deref()).await;
+    let read = roles::read(&mut site, Scope { roles: only.as_deref(), ..Scope::default() }).await;
     site.close().await;
     let read = read?;
     let wanted = read.roles.iter().filter(|(name, _)| role.is_none_or(|role| role == name.as_str()));

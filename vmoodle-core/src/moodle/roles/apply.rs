@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::read::read;
+use super::read::{Scope, read};
 use super::{Allow, Permission, Role, Roles};
 use crate::db::{Db, Param, Sql};
 use crate::error::{Error, Kind, Result};
@@ -85,6 +85,14 @@ impl RoleChange {
         Self { from: self.to.clone(), to: self.from.clone(), ..self.clone() }
     }
 
+    /// The capability that changes, if one does.
+    fn capability(&self) -> Option<&str> {
+        match &self.part {
+            Part::Capability(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The part's value on a site, in the form of `from` and `to`.
     fn value(&self, role: Option<&Role>) -> Value {
         let Some(role) = role else { return Value::Null };
@@ -118,7 +126,10 @@ pub async fn apply(db: &mut Db, changes: &[RoleChange], now: i64) -> Result<BTre
     db.fetch("SELECT id FROM {role} ORDER BY id FOR UPDATE", &[]).await?;
     let names: BTreeSet<&str> = changes.iter().map(|change| change.role.as_str()).collect();
     let list: Vec<&str> = names.iter().copied().collect();
-    let mut site = read(&mut db, Some(&list)).await?;
+    let capabilities: BTreeSet<&str> = changes.iter().filter_map(RoleChange::capability).collect();
+    let capabilities: Vec<&str> = capabilities.into_iter().collect();
+    let capabilities = (capabilities.len() <= AT_ONCE).then_some(capabilities.as_slice());
+    let mut site = read(&mut db, Scope { roles: Some(&list), capabilities }).await?;
     let mut touched: BTreeSet<i64> = names.iter().filter_map(|name| Some(site.roles.get(*name)?.id)).collect();
     for change in changes.iter().filter(|change| change.part == Part::Role && !change.to.is_null()) {
         if let Some(role) = create(&mut db, &site, change).await? {

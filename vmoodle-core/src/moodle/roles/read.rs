@@ -48,10 +48,19 @@ impl Role {
     }
 }
 
-/// Reads a site's roles in two round trips; capabilities and what belongs to them only of the roles in `only`, or of all.
+/// What is read of a site's capabilities, which are hundreds for each of its roles; `None` is all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scope<'a> {
+    /// Of the roles with these short names.
+    pub roles: Option<&'a [&'a str]>,
+    /// These capabilities.
+    pub capabilities: Option<&'a [&'a str]>,
+}
+
+/// Reads a site's roles in two round trips, and of their capabilities what is in scope.
 ///
 /// Fails with `no_moodle` where there is no system context.
-pub async fn read(db: &mut Db, only: Option<&[&str]>) -> Result<Roles> {
+pub async fn read(db: &mut Db, scope: Scope<'_>) -> Result<Roles> {
     let rows = db.fetch("SELECT id, shortname, name, description, archetype FROM {role} ORDER BY id", &[]).await?;
     let text = |row: &crate::db::Row, column: &str| row.text(column).unwrap_or_default().to_owned();
     let mut found = Roles::default();
@@ -62,7 +71,7 @@ pub async fn read(db: &mut Db, only: Option<&[&str]>) -> Result<Roles> {
         let (name, description, archetype) = (text(row, "name"), text(row, "description"), text(row, "archetype"));
         found.roles.insert(shortname, Role { id, name, description, archetype, ..Role::default() });
     }
-    let (sql, params) = statement(only);
+    let (sql, params) = statement(scope);
     for row in db.fetch(sql, &params).await? {
         let (roleid, number) = (row.int("roleid").unwrap_or(0), row.int("number").unwrap_or(0));
         let kind = row.text("kind").unwrap_or_default();
@@ -88,10 +97,9 @@ pub async fn read(db: &mut Db, only: Option<&[&str]>) -> Result<Roles> {
 }
 
 /// Everything but the roles' own rows, in one statement: it is the round trips that take time.
-fn statement(only: Option<&[&str]>) -> (Sql, Vec<Param>) {
+fn statement(scope: Scope<'_>) -> (Sql, Vec<Param>) {
     let mut parts = vec![
         "SELECT 'system' AS kind, 0 AS roleid, '' AS name, id AS number FROM {context} WHERE contextlevel = 10
-         UNION ALL SELECT 'capability', 0, name, 0 FROM {capabilities}
          UNION ALL SELECT 'level', roleid, '', contextlevel FROM {role_context_levels}
          UNION ALL SELECT 'assign', roleid, '', allowassign FROM {role_allow_assign}
          UNION ALL SELECT 'override', roleid, '', allowoverride FROM {role_allow_override}
@@ -101,13 +109,27 @@ fn statement(only: Option<&[&str]>) -> (Sql, Vec<Param>) {
              WHERE contextid IN (SELECT id FROM {context} WHERE contextlevel = 10)",
     ];
     let mut params = Vec::new();
-    if let Some(names) = only {
-        parts.push(" AND roleid IN (SELECT id FROM {role} WHERE shortname IN (''");
+    let mut among = |parts: &mut Vec<&'static str>, names: &[&str]| {
+        parts.push(" IN (''");
         for name in names {
             parts.push(", ?");
-            params.push((*name).into());
+            params.push(Param::from(*name));
         }
-        parts.push("))");
+        parts.push(")");
+    };
+    if let Some(names) = scope.roles {
+        parts.push(" AND roleid IN (SELECT id FROM {role} WHERE shortname");
+        among(&mut parts, names);
+        parts.push(")");
+    }
+    if let Some(names) = scope.capabilities {
+        parts.push(" AND capability");
+        among(&mut parts, names);
+    }
+    parts.push(" UNION ALL SELECT 'capability', 0, name, 0 FROM {capabilities}");
+    if let Some(names) = scope.capabilities {
+        parts.push(" WHERE name");
+        among(&mut parts, names);
     }
     parts.push(" ORDER BY 1, 2, 4");
     (Sql::joined(&parts), params)
