@@ -116,8 +116,8 @@ async fn compare(
                     let _door = doors.acquire().await;
                     let mut site = Db::open_tenant(&tenant, &control.settings, &keyring).await?;
                     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                    let named = Some(names.as_slice()).filter(|names| !names.is_empty());
-                    let read = roles::read(&mut site, Scope { roles: named, ..Scope::default() }).await;
+                    let only = Some(names.as_slice()).filter(|names| !names.is_empty());
+                    let read = roles::read(&mut site, Scope { roles: only, ..Scope::default() }).await;
                     site.close().await;
                     read
                 };
