@@ -89,20 +89,26 @@ final class choices {
     }
 
     /**
-     * What a source tenant has.
+     * What a source tenant has, asked once in a request: a page makes its form twice, and one that is down takes its time.
      *
      * @param string $list a key of OF_SOURCE
      * @param string $source its address
      * @return string[]|null label by value; null where it does not answer
      */
     private static function of_source(string $list, string $source): ?array {
-        try {
-            // These questions only read, whatever the site's database user may do.
-            $answer = bridge::query(self::OF_SOURCE[$list], [], [$source], ['allow' => ['administrator']]);
-        } catch (native_exception $exception) {
-            return null;
+        $cache = \cache::make_from_params(\cache_store::MODE_REQUEST, 'local_vmoodle', 'choices');
+        $key = "{$list} {$source}";
+        $names = $cache->get($key);
+        if ($names === false) {
+            try {
+                // These questions only read, whatever the site's database user may do.
+                $answer = bridge::query(self::OF_SOURCE[$list], [], [$source], ['allow' => ['administrator']]);
+                $names = array_column($answer['rows'], 'name');
+            } catch (native_exception $exception) {
+                $names = [];
+            }
+            $cache->set($key, $names);
         }
-        $names = array_column($answer['rows'], 'name');
         return $names ? array_combine($names, $names) : null;
     }
 
