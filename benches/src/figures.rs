@@ -103,9 +103,7 @@ impl Report {
             let _ = writeln!(self.raw, "{what},{value}");
         }
     }
-}
 
-impl Report {
     fn store(&self) {
         // Cargo runs a bench in its package's folder: the path is meant from the project's root.
         let given = std::env::var_os("VMOODLE_RUN").map(PathBuf::from);

@@ -17,6 +17,7 @@
 namespace local_vmoodle\local;
 
 use local_vmoodle\bridge;
+use local_vmoodle\output\words;
 use local_vmoodle\task\run_job;
 
 /**
@@ -229,7 +230,7 @@ final class job_commands {
                 sql_commands::output($item['output'] ?: []);
                 script_commands::output($item['output'] ?: []);
                 foreach ($item['warnings'] ?: [] as $warning) {
-                    cli::line('             ' . get_string('cliwarning', 'local_vmoodle', $warning['message']));
+                    cli::line('             ' . get_string('cliwarning', 'local_vmoodle', words::warning_message($warning)));
                 }
             }
             if ($job['untold']) {

@@ -87,10 +87,19 @@ final class words {
      * @return string HTML
      */
     public static function warning($warning): string {
-        $warning = is_array($warning) ? $warning : ['code' => '', 'message' => (string)$warning];
-        $code = preg_replace('/[^a-z_]/', '', (string)$warning['code']);
-        $message = (string)$warning['message'];
+        $code = preg_replace('/[^a-z_]/', '', is_array($warning) ? (string)$warning['code'] : '');
+        $message = self::warning_message($warning);
         return get_string('cliwarning', 'local_vmoodle', self::reads_english() ? s($message) : self::told("warning_{$code}", $message));
+    }
+
+    /**
+     * What the extension said in a warning.
+     *
+     * @param array|string $warning as warning() takes it
+     * @return string in English
+     */
+    public static function warning_message($warning): string {
+        return (string)(is_array($warning) ? $warning['message'] : $warning);
     }
 
     /**

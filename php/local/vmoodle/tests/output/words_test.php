@@ -83,6 +83,7 @@ final class words_test extends \advanced_testcase {
         $warning = ['code' => 'left_out', 'message' => 'not known here: <x>'];
         $this->assertSame('Warning: not known here: &lt;x&gt;', words::warning($warning));
         $this->assertSame('Warning: &lt;old&gt;', words::warning('<old>'));
+        $this->assertSame(['not known here: <x>', '<old>'], array_map([words::class, 'warning_message'], [$warning, '<old>']));
         $this->read_french();
         $html = words::warning($warning);
         $this->assertSame(
@@ -100,7 +101,7 @@ final class words_test extends \advanced_testcase {
         $this->read_french();
         $this->assertSame('instantané', words::change('snapshot'));
         $this->assertSame('ancien instantané', words::change('old snapshot'));
-        $this->assertSame('catégorieSciences/Physics', str_replace(' ', '', words::change('category Sciences/Physics')));
+        $this->assertSame('catégorie Sciences/Physics', words::change('category Sciences/Physics'));
         $this->assertSame('enablewebservices', words::change('enablewebservices'));
         $this->assertSame('Retiré', words::changed('state', 'retired'));
         $this->assertSame('vidé', words::changed('theme', 'purged'));
