@@ -59,6 +59,7 @@ fn main() {
         return;
     }
     let full = std::env::args().any(|argument| argument == "--full");
+    let only = std::env::args().find_map(|argument| argument.strip_prefix("--operation=").map(str::to_owned));
     let (count, pairs) = match (is_trial(), full) {
         (true, _) => (3, 2),
         (false, true) => (100, 20),
@@ -66,33 +67,37 @@ fn main() {
     };
     let tables = if full { "all 494 tables of a fresh Moodle" } else { "the tables that are touched" };
     let mut report = Report::new(
-        if full { "bulk-full" } else { "bulk" },
+        &format!(
+            "bulk{}{}",
+            if full { "-full" } else { "" },
+            only.as_ref().map(|name| format!("-{name}")).unwrap_or_default()
+        ),
         &format!(
             "Seconds for one change on {count} tenants with {tables}, {AT_ONCE} at once, journal and caches included; PHP \
              (mysqli, pgsql) writes or reads the bare rows of one tenant after the other; in pairs, each first every other \
              time. Moodle's script: one run on a full site ({} sampled), times {count}; without and with opcache.file_cache.\n\n\
-             Repeat: `cargo bench -p vmoodle-benches --bench bulk{}`.",
+             Repeat: `cargo bench -p vmoodle-benches --bench bulk -- [--full] [--engine=mariadb] [--operation=set_config]`.",
             scripts::sampled(),
-            if full { " -- --full" } else { "" }
         ),
     );
     for engine in engines() {
         let Some(farm) = Many::new(engine, "bulk", if full { &[] } else { TABLES }, count) else { continue };
-        let scripts = if full { Map::new() } else { scripts::seconds(&mut report, engine) };
-        rows(&mut report, &farm, pairs, &scripts);
-        if !full {
+        let measured = |operation: &str| only.as_ref().is_none_or(|only| only == operation);
+        let scripts = if full || only.is_some() { Map::new() } else { scripts::seconds(&mut report, engine) };
+        rows(&mut report, &farm, pairs, &scripts, measured);
+        if !full && measured("set_config") {
             by_concurrency(&mut report, &farm);
         }
     }
 }
 
-fn rows(report: &mut Report, farm: &Many, pairs: usize, scripts: &Map<String, Value>) {
+fn rows(report: &mut Report, farm: &Many, pairs: usize, scripts: &Map<String, Value>, measured: impl Fn(&str) -> bool) {
     let engine = farm.control.engine.dbtype();
     report.say(&format!(
         "\n| {engine} | ours, seconds | PHP, seconds | PHP / ours, median (95 of 100 times between) | Moodle's script / ours | with file_cache |"
     ));
     report.say("|---|---|---|---|---|---|");
-    for operation in OPERATIONS {
+    for operation in OPERATIONS.into_iter().filter(|operation| measured(operation)) {
         // Odd and even numbers ask for opposite states: every run, whoever's, has something to change that the last one left.
         let last = Cell::new(0);
         let next = || {

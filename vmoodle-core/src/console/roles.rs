@@ -128,7 +128,7 @@ async fn compare(
         while let Some(read) = reading.join_next().await {
             let (number, read) = read.map_err(|e| Error::new(Kind::Internal, "a reader has ended early").because(e))?;
             match read {
-                Ok(site) => comparison.add(number, &site, wanted),
+                Ok(site) => comparison.add(number, site, wanted),
                 Err(error) => failed[number as usize] = Some(error),
             }
         }

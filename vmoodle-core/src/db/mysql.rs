@@ -119,8 +119,8 @@ fn cells(row: &MySqlRow) -> Result<Vec<Cell>, sqlx::Error> {
         if value.is_null() {
             return Ok(Cell::Null);
         }
-        let kind = value.type_info().name().to_owned();
-        match kind.as_str() {
+        let kind = value.type_info().into_owned();
+        match kind.name() {
             // Sign extension would make a negative number of a great unsigned one.
             name if name.ends_with(" UNSIGNED") => {
                 <u64 as Decode<'_, MySql>>::decode(value).map(|n| i64::try_from(n).map_or(Cell::Null, Cell::Int))

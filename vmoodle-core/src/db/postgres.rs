@@ -120,8 +120,8 @@ fn cells(row: &PgRow) -> Result<Vec<Cell>, sqlx::Error> {
         if value.is_null() {
             return Ok(Cell::Null);
         }
-        let kind = value.type_info().name().to_owned();
-        match kind.as_str() {
+        let kind = value.type_info().into_owned();
+        match kind.name() {
             "BOOL" => <bool as Decode<'_, Postgres>>::decode(value).map(|b| Cell::Int(i64::from(b))),
             "INT2" | "INT4" | "INT8" => <i64 as Decode<'_, Postgres>>::decode(value).map(Cell::Int),
             "CHAR" | "VARCHAR" | "TEXT" | "NAME" | "\"CHAR\"" => {

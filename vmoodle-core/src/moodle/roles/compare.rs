@@ -1,6 +1,6 @@
 //! Roles of many sites side by side: what most say, and who says otherwise.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Roles, component_of};
 
@@ -19,6 +19,8 @@ pub struct Wanted {
 #[derive(Debug, Default)]
 pub struct Comparison {
     sites: Vec<u32>,
+    /// Sites that say the same in everything, which most of a farm do: what they say is looked at once for all of them.
+    alike: HashMap<Roles, Vec<u32>>,
     roles: BTreeMap<String, OneRole>,
 }
 
@@ -49,22 +51,39 @@ pub struct Row {
 /// Of values that as many sites have, the first of these counts.
 const ORDER: [&str; 6] = ["allow", "inherit", "prevent", "prohibit", "yes", "no"];
 
+/// How many different sites are kept at once: each takes some hundred kilobytes.
+const KEPT: usize = 64;
+
 /// What a site says of a capability that it does not know.
 const MISSING: &str = "missing";
 
 impl Comparison {
     /// Adds a site under its number.
-    pub fn add(&mut self, number: u32, site: &Roles, wanted: &Wanted) {
+    pub fn add(&mut self, number: u32, site: Roles, wanted: &Wanted) {
         self.sites.push(number);
+        self.alike.entry(without_ids(site)).or_default().push(number);
+        if self.alike.len() >= KEPT {
+            self.note_alike(wanted);
+        }
+    }
+
+    fn note_alike(&mut self, wanted: &Wanted) {
+        for (site, numbers) in std::mem::take(&mut self.alike) {
+            self.note(&numbers, &site, wanted);
+        }
+    }
+
+    /// Notes what several sites say alike.
+    fn note(&mut self, numbers: &[u32], site: &Roles, wanted: &Wanted) {
         for (name, role) in &site.roles {
             if !wanted.roles.is_empty() && !wanted.roles.contains(name) {
                 continue;
             }
             let one = self.roles.entry(name.clone()).or_default();
-            one.present.insert(number);
+            one.present.extend(numbers);
             let mut say = |part, name: &str, value: &str| {
                 let values = one.parts.entry((part, name.to_owned())).or_default();
-                values.entry(value.to_owned()).or_default().push(number);
+                values.entry(value.to_owned()).or_default().extend(numbers);
             };
             for capability in &site.capabilities {
                 if wanted.component.as_ref().is_none_or(|component| component_of(capability) == *component) {
@@ -90,6 +109,7 @@ impl Comparison {
 
     /// The roles: each with the sites that lack it, and its lines. Roles that were asked for and are nowhere are there too.
     pub fn into_rows(mut self, wanted: &Wanted) -> BTreeMap<String, (Vec<u32>, Vec<Row>)> {
+        self.note_alike(wanted);
         for name in &wanted.roles {
             self.roles.entry(name.clone()).or_default();
         }
@@ -106,6 +126,13 @@ impl Comparison {
         }
         rows
     }
+}
+
+/// A site as it is compared: ids differ from site to site and mean nothing.
+fn without_ids(mut site: Roles) -> Roles {
+    site.system = 0;
+    site.roles.values_mut().for_each(|role| role.id = 0);
+    site
 }
 
 fn line(part: &'static str, name: String, mut values: BTreeMap<String, Vec<u32>>, present: &BTreeSet<u32>) -> Row {
@@ -151,11 +178,11 @@ mod tests {
     fn what_most_sites_say_counts_and_who_says_otherwise_is_named() {
         let mut comparison = Comparison::default();
         let wanted = Wanted { differences: true, ..Wanted::default() };
-        comparison.add(0, &site(Permission::Allow, 50), &wanted);
-        comparison.add(1, &site(Permission::Prohibit, 50), &wanted);
-        comparison.add(2, &site(Permission::Allow, 70), &wanted);
-        comparison.add(3, &Roles { capabilities: BTreeSet::new(), ..site(Permission::Allow, 50) }, &wanted);
-        comparison.add(4, &Roles::default(), &wanted);
+        comparison.add(0, site(Permission::Allow, 50), &wanted);
+        comparison.add(1, site(Permission::Prohibit, 50), &wanted);
+        comparison.add(2, site(Permission::Allow, 70), &wanted);
+        comparison.add(3, Roles { capabilities: BTreeSet::new(), ..site(Permission::Allow, 50) }, &wanted);
+        comparison.add(4, Roles::default(), &wanted);
         let rows = comparison.into_rows(&wanted);
         let (missing, lines) = &rows["student"];
         assert_eq!(missing, &[4]);
@@ -176,11 +203,11 @@ mod tests {
             differences: false,
         };
         let mut comparison = Comparison::default();
-        comparison.add(7, &site(Permission::Prevent, 50), &wanted);
-        comparison.add(9, &site(Permission::Allow, 50), &wanted);
+        comparison.add(7, site(Permission::Prevent, 50), &wanted);
+        comparison.add(9, site(Permission::Allow, 50), &wanted);
         for number in 10..20 {
             let blind = Roles { capabilities: BTreeSet::new(), ..site(Permission::Allow, 50) };
-            comparison.add(number, &blind, &wanted);
+            comparison.add(number, blind, &wanted);
         }
         let rows = comparison.into_rows(&wanted);
         assert_eq!(rows["student"].1.len(), 1, "one component only");
