@@ -19,7 +19,7 @@ fn owners(farm: &Farm, database: &DbName) -> String {
         "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'public'::regnamespace
          UNION SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
          UNION SELECT pg_get_userbyid(typowner) FROM pg_type WHERE typnamespace = 'public'::regnamespace
-         UNION SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()",
+         UNION SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database() ORDER BY 1",
     )
 }
 
@@ -48,6 +48,14 @@ on_both_engines! {
             wait(admin.grant(&named(&farm, name), &owner)).unwrap();
             named(&farm, name)
         });
+        wait(async {
+            // As an upgrade of the site does: what it makes is its account's.
+            let old = Secret::new("Hidden-clone_full_a");
+            let mut db = enter(&farm, &source, &account("clone_full_a"), &old).await.unwrap();
+            db.execute("CREATE TABLE {more} (id INT)", &[]).await.unwrap();
+            db.execute("ALTER TABLE {course} ADD COLUMN more INT", &[]).await.unwrap();
+            db.close().await;
+        });
         let order = CloneOrder { source: &source, target: &target, account: &user, leftover: Leftover::Refuse };
         wait(admin.clone_quiet(&order)).unwrap();
         assert_same(&beside(&farm, &source), &beside(&farm, &target));
@@ -59,9 +67,12 @@ on_both_engines! {
             enter(&farm, &target, &account("clone_full_a"), &old).await.unwrap_err();
         });
         if engine == Engine::Postgres {
-            assert_eq!((owners(&farm, &source), owners(&farm, &target)), ("clone_full_a\n".into(), "clone_full_b\n".into()));
+            assert_eq!(owners(&farm, &source), "clone_full_a\npg_database_owner\n");
+            assert_eq!(owners(&farm, &target), "clone_full_b\npg_database_owner\n");
             let others = others.map(|other| owners(&farm, &other));
             assert_eq!(others, ["clone_full_a\n", "clone_full_b\n"], "what each has elsewhere is not handed over");
+            let more = beside(&farm, &target).run("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'mdl_more'");
+            assert_eq!(more, "pg_database_owner\n", "nothing is left that belongs to one account");
         }
         assert_eq!(wait(admin.clone_quiet(&order)).unwrap_err().kind(), Kind::NotEmpty);
     }
@@ -78,12 +89,20 @@ on_both_engines! {
         wait(admin.clone_quiet(&order)).unwrap();
         assert_same(&beside(&farm, &source), &beside(&farm, &target));
         if engine == Engine::Postgres {
-            assert_eq!((owners(&farm, &source), owners(&farm, &target)), ("clone_less_a\n".into(), "clone_less_b\n".into()));
+            assert_eq!(owners(&farm, &source), "clone_less_a\npg_database_owner\n");
+            assert_eq!(owners(&farm, &target), "clone_less_b\npg_database_owner\n");
         }
         wait(async {
             let mut db = enter(&farm, &target, &to, &password).await.unwrap();
             db.execute("CREATE TABLE {more} (id INT)", &[]).await.unwrap();
+            db.close().await;
+            // Of what the database's own owner has made too, while the administrator is no superuser.
+            admin.grant(&target, &to).await.unwrap();
         });
+        if engine == Engine::Postgres {
+            let more = beside(&farm, &target).run("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'mdl_more'");
+            assert_eq!((more.as_str(), owners(&farm, &target).as_str()), ("pg_database_owner\n", "clone_less_b\npg_database_owner\n"));
+        }
     }
 
     fn a_target_that_is_half_made_is_made_again_only_for_its_owner(engine: Engine) {

@@ -212,7 +212,8 @@ impl ServerAdmin {
 
     /// Gives an account all that Moodle needs in a database, and nobody else's account any of it.
     ///
-    /// On PostgreSQL the database and everything in it get that owner.
+    /// On PostgreSQL the database gets that owner, and everything in it the role `pg_database_owner`, to which a database's owner
+    /// alone belongs: a copy of it then changes hands with one statement. Before PostgreSQL 14 the account owns all itself.
     pub async fn grant(&self, database: &DbName, account: &AccountName) -> Result<()> {
         self.refuse_reserved(database)?;
         self.refuse_own_account(account)?;

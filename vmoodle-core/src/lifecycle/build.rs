@@ -144,25 +144,29 @@ async fn fill(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
     let Ground { control, keyring, db, tenant, steps } = ground;
     let target = Door::of_tenant(tenant, &control.settings, keyring)?;
     steps
-        .step("contents", async || match source {
-            Source::Fresh => {
-                empty(db, tenant, control, keyring).await?;
-                script::install(control, tenant).await
-            }
-            Source::Snapshot(name) => {
-                let file = shelf.database_of(name)?;
-                empty(db, tenant, control, keyring).await?;
-                transfer::load(&target, &file).await
-            }
-            Source::Tenant(from) => {
-                if is_quiet(db, from, control, keyring).await?
-                    && copy_quietly(db, tenant, from, control, keyring).await?
-                {
-                    return Ok(());
+        .step("contents", async || {
+            match source {
+                Source::Fresh => {
+                    empty(db, tenant, control, keyring).await?;
+                    script::install(control, tenant).await?;
                 }
-                empty(db, tenant, control, keyring).await?;
-                transfer::pour(&Door::of_tenant(from, &control.settings, keyring)?, &target).await
+                Source::Snapshot(name) => {
+                    let file = shelf.database_of(name)?;
+                    empty(db, tenant, control, keyring).await?;
+                    transfer::load(&target, &file).await?;
+                }
+                Source::Tenant(from) => {
+                    if is_quiet(db, from, control, keyring).await?
+                        && copy_quietly(db, tenant, from, control, keyring).await?
+                    {
+                        return Ok(());
+                    }
+                    empty(db, tenant, control, keyring).await?;
+                    transfer::pour(&Door::of_tenant(from, &control.settings, keyring)?, &target).await?;
+                }
             }
+            // Once here is never again in a copy of it.
+            give(db, tenant, control, keyring).await
         })
         .await
 }
@@ -170,15 +174,18 @@ async fn fill(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
 /// Drops the tenant's database and makes it again, for its account.
 pub(crate) async fn empty(db: &mut Db, tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<()> {
     // All that could be refused comes before anything is dropped.
-    let account = server::own_account(tenant, control)?;
+    server::own_account(tenant, control)?;
     let admin = server::admin_of(db, tenant, control, keyring).await?;
     let database = &tenant.database.database;
     admin.drop_database(database).await?;
     admin.create_database(database).await?;
-    match account {
-        Some(account) => admin.grant(database, &account).await,
-        None => Ok(()),
-    }
+    give(db, tenant, control, keyring).await
+}
+
+/// Gives the tenant's account what is in the tenant's database.
+async fn give(db: &mut Db, tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<()> {
+    let Some(account) = server::own_account(tenant, control)? else { return Ok(()) };
+    server::admin_of(db, tenant, control, keyring).await?.grant(&tenant.database.database, &account).await
 }
 
 /// Whether nobody works in a tenant: it is not served, or in maintenance, and its cron does not run.

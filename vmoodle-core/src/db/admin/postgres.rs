@@ -12,10 +12,10 @@ use crate::secret::Secret;
 /// for all (`max_locks_per_transaction`).
 const OWNED_AT_ONCE: usize = 50;
 
-/// What in a database an account does not own yet, as statements that give it to the account: schemas, then tables with
+/// What in a database a role does not own yet, as statements that give it to the role: schemas, then tables with
 /// their indexes and the sequences of their columns, then what stands alone. What an extension or the server itself made
-/// stays. `public` belongs to whoever owns the database since PostgreSQL 15 (`pg_database_owner`), and before that to a
-/// superuser, whom not every administrator may take it from.
+/// stays. `public` belongs to `pg_database_owner` since PostgreSQL 15, and before that to a superuser, whom not every
+/// administrator may take it from.
 const NOT_OWNED: &str = "
 WITH own AS (SELECT oid, quote_ident(rolname) AS name FROM pg_roles WHERE rolname = ?),
 ours AS (SELECT oid, nspname, nspowner FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')
@@ -62,22 +62,34 @@ SELECT rolname AS name FROM pg_roles r
        2 * current_setting('max_locks_per_transaction')::bigint
          * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)";
 
-/// Hands over what one account has in a database to another. The statement takes the account's other databases with it:
-/// they go back in the same transaction.
+/// Hands over what one account has in a database to another. The statement takes the account's databases with it: they go
+/// back in the same transaction. Meanwhile the database is the administrator's, who would otherwise lose with it the right to
+/// give them back.
 const HAND_OVER: &str = "
 DO $$
 DECLARE
   former name := current_setting('vmoodle.former');
   latter name := current_setting('vmoodle.latter');
-  own oid[] := ARRAY(SELECT d.oid FROM pg_database d JOIN pg_roles r ON r.oid = datdba WHERE rolname = latter);
+  own name := (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database());
+  theirs name[] := ARRAY(SELECT datname FROM pg_database
+                          WHERE pg_get_userbyid(datdba) = former AND datname <> current_database());
   taken name;
 BEGIN
+  IF own = former THEN
+    EXECUTE format('ALTER DATABASE %I OWNER TO %I', current_database(), current_user);
+  END IF;
   EXECUTE format('REASSIGN OWNED BY %I TO %I', former, latter);
-  FOR taken IN SELECT datname FROM pg_database d JOIN pg_roles r ON r.oid = datdba
-                WHERE rolname = latter AND d.oid <> ALL (own) LOOP
+  FOREACH taken IN ARRAY theirs LOOP
     EXECUTE format('ALTER DATABASE %I OWNER TO %I', taken, former);
   END LOOP;
+  IF own = former THEN
+    EXECUTE format('ALTER DATABASE %I OWNER TO %I', current_database(), own);
+  END IF;
 END $$";
+
+/// The role that whoever owns a database belongs to while in it, and nobody else ever (PostgreSQL manual, "Predefined Roles",
+/// since 14): what it owns belongs to the database's owner, also after a copy to another one's database.
+const DATABASE_OWNER: &str = "pg_database_owner";
 
 pub(super) async fn database_exists(line: &mut Line<'_>, name: &DbName) -> Result<bool> {
     let sql = "SELECT COUNT(*) AS number FROM pg_database WHERE datname = ?";
@@ -249,19 +261,23 @@ async fn hold(line: &mut Line<'_>, database: &DbName) -> Result<()> {
     line.number(sql, &[database.as_str().into()], "").await.map(drop)
 }
 
-/// Gives an account everything in a database: all of a former owner at once where that can be, which takes half the time,
-/// and the rest object by object.
+/// Gives everything in a database to its owner: all of a former owner at once where that can be, which takes half the time,
+/// and the rest object by object. A copy of a database in which that was done has nothing left to do.
 async fn own_objects(admin: &ServerAdmin, database: &DbName, name: &AccountName) -> Result<()> {
     let mut line = admin.enter(Some(database)).await?;
-    for former in line.rows(FORMER, &[name.as_str().into(), admin.control_user.as_str().into()], "").await? {
-        let (former, latter) = (literal(former.text("name").unwrap_or_default()), literal(name.as_str()));
+    let sql = "SELECT COUNT(*) AS number FROM pg_roles WHERE rolname = ?";
+    let known = line.number(sql, &[DATABASE_OWNER.into()], "").await? > 0;
+    let latter = if known { DATABASE_OWNER } else { name.as_str() };
+    for former in line.rows(FORMER, &[latter.into(), admin.control_user.as_str().into()], "").await? {
+        let former = literal(former.text("name").unwrap_or_default());
         let set = format!(
-            "SELECT set_config('vmoodle.former', {former}, true), set_config('vmoodle.latter', {latter}, true)"
+            "SELECT set_config('vmoodle.former', {former}, true), set_config('vmoodle.latter', {}, true)",
+            literal(latter)
         );
         // What it refuses is refused below by name.
         let _ = line.run(format!("{set};{HAND_OVER}"), "").await;
     }
-    let rows = line.rows(NOT_OWNED, &[name.as_str().into()], "").await?;
+    let rows = line.rows(NOT_OWNED, &[latter.into()], "").await?;
     let statements: Vec<&str> = rows.iter().filter_map(|row| row.text("statement")).collect();
     for some in statements.chunks(OWNED_AT_ONCE) {
         line.run(some.join(";\n"), &owner_right(database)).await?;
