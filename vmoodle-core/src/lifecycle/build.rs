@@ -165,7 +165,6 @@ async fn fill(ground: &mut Ground<'_>, source: &Source) -> Result<()> {
                     transfer::pour(&Door::of_tenant(from, &control.settings, keyring)?, &target).await?;
                 }
             }
-            // Once here is never again in a copy of it.
             give(db, tenant, control, keyring).await
         })
         .await
@@ -182,8 +181,8 @@ pub(crate) async fn empty(db: &mut Db, tenant: &Tenant, control: &ControlSite, k
     give(db, tenant, control, keyring).await
 }
 
-/// Gives the tenant's account what is in the tenant's database.
-async fn give(db: &mut Db, tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<()> {
+/// Gives the tenant's account what is in the tenant's database; a copy of it has nothing left to hand over.
+pub(crate) async fn give(db: &mut Db, tenant: &Tenant, control: &ControlSite, keyring: &Keyring) -> Result<()> {
     let Some(account) = server::own_account(tenant, control)? else { return Ok(()) };
     server::admin_of(db, tenant, control, keyring).await?.grant(&tenant.database.database, &account).await
 }

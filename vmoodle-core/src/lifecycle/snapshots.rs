@@ -105,7 +105,8 @@ pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&s
         .step("contents", async || {
             let file = shelf.database_of(id)?;
             build::empty(db, tenant, control, keyring).await?;
-            transfer::load(&Door::of_tenant(tenant, &control.settings, keyring)?, &file).await
+            transfer::load(&Door::of_tenant(tenant, &control.settings, keyring)?, &file).await?;
+            build::give(db, tenant, control, keyring).await
         })
         .await?;
     let label = format!("{}-before-{}", tenant.id, safety.unwrap_or(id));
