@@ -196,6 +196,25 @@ mod tests {
     }
 
     #[test]
+    fn more_sites_than_are_kept_are_compared_even_where_no_two_are_alike() {
+        let mut comparison = Comparison::default();
+        let count = u32::try_from(2 * KEPT + 3).unwrap();
+        for number in 0..count {
+            let permission = if number.is_multiple_of(3) { Permission::Prevent } else { Permission::Allow };
+            let mut one = site(permission, 50);
+            one.roles.get_mut("student").unwrap().description = format!("of site {number}");
+            comparison.add(number, one, &Wanted::default());
+        }
+        let rows = comparison.into_rows(&Wanted::default());
+        let (missing, lines) = &rows["student"];
+        let of = |part: &str| lines.iter().find(|row| row.part == part).unwrap();
+        assert_eq!((missing.len(), of("description").counts.len()), (0, count as usize));
+        let prevented: Vec<u32> = of("capability").odd.keys().copied().collect();
+        assert_eq!(prevented, (0..count).filter(|number| number.is_multiple_of(3)).collect::<Vec<_>>());
+        assert!(of("contextlevel").odd.is_empty() && of("contextlevel").counts["yes"] == count as usize);
+    }
+
+    #[test]
     fn a_tie_is_decided_always_the_same_way_and_missing_never_wins() {
         let wanted = Wanted {
             roles: vec!["student".into(), "tutor".into()],
