@@ -154,7 +154,7 @@ pub(super) async fn sizes(line: &mut Line<'_>) -> Result<Vec<Row>> {
 
 pub(super) async fn account_exists(admin: &ServerAdmin, name: &AccountName) -> Result<bool> {
     let mut line = admin.enter(None).await?;
-    let found = has_account(&mut line, name).await?;
+    let found = has_role(&mut line, name.as_str()).await?;
     line.close().await;
     Ok(found)
 }
@@ -166,7 +166,7 @@ pub(super) async fn create_account(admin: &ServerAdmin, name: &AccountName, pass
     if line.number(sql, &[name.as_str().into()], "").await? > 0 {
         return Err(admin.account_taken(name.as_str()));
     }
-    if !has_account(&mut line, name).await? {
+    if !has_role(&mut line, name.as_str()).await? {
         line.run(format!("CREATE ROLE \"{name}\" NOLOGIN"), "`CREATEROLE`").await?;
     }
     give_password(&mut line, name, password).await?;
@@ -211,7 +211,7 @@ pub(super) async fn grant(admin: &ServerAdmin, database: &DbName, name: &Account
 
 pub(super) async fn revoke(admin: &ServerAdmin, database: &DbName, name: &AccountName) -> Result<()> {
     let mut line = admin.enter(None).await?;
-    if database_exists(&mut line, database).await? && has_account(&mut line, name).await? {
+    if database_exists(&mut line, database).await? && has_role(&mut line, name.as_str()).await? {
         let sql = format!("REVOKE ALL ON DATABASE \"{database}\" FROM \"{name}\", PUBLIC");
         line.run(sql, &owner_right(database)).await?;
     }
@@ -265,9 +265,7 @@ async fn hold(line: &mut Line<'_>, database: &DbName) -> Result<()> {
 /// and the rest object by object. A copy of a database in which that was done has nothing left to do.
 async fn own_objects(admin: &ServerAdmin, database: &DbName, name: &AccountName) -> Result<()> {
     let mut line = admin.enter(Some(database)).await?;
-    let sql = "SELECT COUNT(*) AS number FROM pg_roles WHERE rolname = ?";
-    let known = line.number(sql, &[DATABASE_OWNER.into()], "").await? > 0;
-    let latter = if known { DATABASE_OWNER } else { name.as_str() };
+    let latter = if has_role(&mut line, DATABASE_OWNER).await? { DATABASE_OWNER } else { name.as_str() };
     for former in line.rows(FORMER, &[latter.into(), admin.control_user.as_str().into()], "").await? {
         let former = literal(former.text("name").unwrap_or_default());
         let set = format!(
@@ -295,9 +293,9 @@ async fn count_tables(admin: &ServerAdmin, name: &DbName) -> Result<i64> {
     Ok(count)
 }
 
-async fn has_account(line: &mut Line<'_>, name: &AccountName) -> Result<bool> {
+async fn has_role(line: &mut Line<'_>, name: &str) -> Result<bool> {
     let sql = "SELECT COUNT(*) AS number FROM pg_roles WHERE rolname = ?";
-    Ok(line.number(sql, &[name.as_str().into()], "").await? > 0)
+    Ok(line.number(sql, &[name.into()], "").await? > 0)
 }
 
 /// Sets a password; as a verifier, so that no log of the server has it in clear.
