@@ -1,5 +1,6 @@
 //! One change on many tenants, journal and caches included, through the console: against PHP that writes or reads the same
 //! rows, and against a loop of Moodle's own scripts, of which some runs are sampled and scaled.
+//! `-- --full` takes tenants with all tables, `-- --operation=NAME` measures one operation alone.
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 mod scripts;
@@ -76,7 +77,7 @@ fn main() {
             "Seconds for one change on {count} tenants with {tables}, {AT_ONCE} at once, journal and caches included; PHP \
              (mysqli, pgsql) writes or reads the bare rows of one tenant after the other; in pairs, each first every other \
              time. Moodle's script: one run on a full site ({} sampled), times {count}; without and with opcache.file_cache.\n\n\
-             Repeat: `cargo bench -p vmoodle-benches --bench bulk -- [--full] [--engine=mariadb] [--operation=set_config]`.",
+             Repeat: `cargo bench -p vmoodle-benches --bench bulk`.",
             scripts::sampled(),
         ),
     );

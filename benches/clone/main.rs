@@ -36,8 +36,7 @@ fn main() {
             "Seconds to clone the database of a Moodle 4.5 (494 tables, {log_rows} rows of log added), on one server: ours \
              against `mariadb-dump | mariadb` and `pg_dump | psql`, in pairs, each first every other time. The quiet copy \
              includes its account's rights and, on PostgreSQL, the change of every object's owner.\n\n\
-             Repeat: `cargo bench -p vmoodle-benches --bench clone{}`.",
-            if used { " -- --used" } else { "" }
+             Repeat: `cargo bench -p vmoodle-benches --bench clone`."
         ),
     );
     report.say("| engine | ours | seconds | programs, seconds | programs / ours, median (95 of 100 times between) |");

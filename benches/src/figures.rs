@@ -85,6 +85,10 @@ impl Report {
     /// An empty one, with what tells the machine.
     pub fn new(bench: &str, about: &str) -> Self {
         let mut summary = format!("# {bench}\n\n{about}\n\n");
+        let arguments: Vec<String> = std::env::args().skip(1).filter(|one| one != "--bench").collect();
+        if !arguments.is_empty() {
+            let _ = writeln!(summary, "Arguments of this run, behind `--`: `{}`.\n", arguments.join(" "));
+        }
         let _ = writeln!(summary, "Machine: {}.\n", machine());
         let engine = engine().map_or_else(String::new, |engine| format!("-{}", engine.dbtype()));
         Self { bench: format!("{bench}{engine}"), summary, raw: "what,value\n".into() }
