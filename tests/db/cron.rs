@@ -283,6 +283,42 @@ on_both_engines! {
         assert_eq!(stage.ran().len(), 12, "each once, and nobody met another: {:?}", stage.ran());
     }
 
+    fn what_another_runner_has_just_run_is_left_to_the_next_round(engine: Engine) {
+        let Some(stage) = Stage::new("just", engine) else { return };
+        stage.add_due("a.org", 50);
+        for round in 1..=4 {
+            let mut meanwhile = Value::Null;
+            let report = Console::new(stage.control.clone()).cron(&map(json!({})), &mut |event| {
+                if event["event"] == "round" {
+                    meanwhile = std::thread::scope(|scope| scope.spawn(|| stage.cron(json!({}))).join().unwrap());
+                }
+                true
+            });
+            assert_eq!((&meanwhile["done"], report.unwrap().get("elsewhere")), (&json!(1), Some(&json!(1))));
+            assert_eq!(stage.ran().len(), round, "a run takes less than a second");
+            // Moodle did not run the task the last time; now there is another.
+            stage.task("a.org", "scheduled", &format!("nextruntime = {}", now() - 50 - round as u64));
+        }
+    }
+
+    fn runners_that_find_new_tenants_at_once_do_not_end_each_other(engine: Engine) {
+        let Some(stage) = Stage::new("new", engine) else { return };
+        for n in 0..8 {
+            stage.add(&format!("t{n}.org"));
+        }
+        for _ in 0..6 {
+            stage.farm.database.run("DELETE FROM mdl_local_vmoodle_cron");
+            std::thread::scope(|scope| {
+                let runs: Vec<_> = (0..12).map(|_| scope.spawn(|| stage.cron(json!({})))).collect();
+                for run in runs {
+                    assert_eq!(run.join().unwrap()["idle"], 8);
+                }
+            });
+        }
+        let rows = stage.farm.database.run("SELECT COUNT(*), COUNT(DISTINCT tenantid) FROM mdl_local_vmoodle_cron");
+        assert_eq!(rows.trim(), "10\t10", "the tenants, the control site and the farm");
+    }
+
     fn a_tenant_on_which_a_job_works_is_passed_over(engine: Engine) {
         let Some(stage) = Stage::new("job", engine) else { return };
         stage.add_due("a.org", 50);

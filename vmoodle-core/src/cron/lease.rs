@@ -31,6 +31,8 @@ pub(super) struct Runner {
 /// What is known of a site's last run.
 #[derive(Debug, Default)]
 pub(super) struct Past {
+    /// When it began, in seconds since 1970; 0 for never. No two runs of a site have the same.
+    pub(super) began: i64,
     /// When it ended, in seconds since 1970; 0 for never.
     pub(super) served: i64,
     /// What Moodle did not run.
@@ -52,45 +54,55 @@ pub(super) enum Grant {
     ServerFull,
 }
 
-/// Makes the rows that are not there yet.
+/// Makes the rows that are not there yet, and drops those of tenants that are gone.
+///
+/// Under the farm's lock, as a claim is: on MariaDB two runners that number new rows at once would end each other.
 pub(super) async fn prepare(db: &mut Db) -> Result<()> {
-    let tenants = "INSERT INTO {local_vmoodle_cron} (tenantid) SELECT t.id FROM {local_vmoodle} t \
-        WHERE NOT EXISTS (SELECT 1 FROM {local_vmoodle_cron} c WHERE c.tenantid = t.id)";
-    let gone = "DELETE FROM {local_vmoodle_cron} WHERE tenantid > 0 AND leaseuntil < ? \
+    let farm = "SELECT id FROM {local_vmoodle_cron} WHERE tenantid = ?";
+    if db.fetch_one(farm, &[FARM.into()]).await?.is_none() {
+        match db.execute("INSERT INTO {local_vmoodle_cron} (tenantid) VALUES (?)", &[FARM.into()]).await {
+            // Another runner has made it at the same moment.
+            Err(fault) if fault.cause() == Cause::DuplicateKey => {}
+            made => drop(made?),
+        }
+    }
+    let mut db = db.begin().await?;
+    lock_farm(&mut db).await?;
+    let sites = "INSERT INTO {local_vmoodle_cron} (tenantid) \
+        SELECT s.id FROM (SELECT id FROM {local_vmoodle} UNION ALL SELECT 0) s \
+        WHERE NOT EXISTS (SELECT 1 FROM {local_vmoodle_cron} c WHERE c.tenantid = s.id)";
+    db.execute(sites, &[]).await?;
+    // Asked first: a DELETE with these conditions would lock the rows of all sites on MariaDB, those that run too.
+    let gone = "SELECT id FROM {local_vmoodle_cron} WHERE tenantid > 0 AND leaseuntil < ? \
         AND tenantid NOT IN (SELECT id FROM {local_vmoodle})";
-    let mut done = vec![db.execute(tenants, &[]).await];
-    for id in [FARM, 0] {
-        let exists = "SELECT id FROM {local_vmoodle_cron} WHERE tenantid = ?";
-        if db.fetch_one(exists, &[id.into()]).await?.is_none() {
-            done.push(db.execute("INSERT INTO {local_vmoodle_cron} (tenantid) VALUES (?)", &[id.into()]).await);
-        }
+    for row in db.fetch(gone, &[now().into()]).await? {
+        db.execute("DELETE FROM {local_vmoodle_cron} WHERE id = ?", &[row.int("id").into()]).await?;
     }
-    done.push(db.execute(gone, &[now().into()]).await);
-    for one in done {
-        match one {
-            // Another runner has made them at the same moment.
-            Err(fault) if matches!(fault.cause(), Cause::DuplicateKey | Cause::Locked) => {}
-            other => drop(other?),
-        }
-    }
+    db.commit().await?;
+    Ok(())
+}
+
+/// Lets runners take turns until the end of the transaction.
+async fn lock_farm(db: &mut Db) -> Result<()> {
+    db.fetch("SELECT id FROM {local_vmoodle_cron} WHERE tenantid = ? FOR UPDATE", &[FARM.into()]).await?;
     Ok(())
 }
 
 /// Each site's last run.
 pub(super) async fn past(db: &mut Db) -> Result<HashMap<i64, Past>> {
-    let rows = db.fetch("SELECT tenantid, timefinished, leftover FROM {local_vmoodle_cron}", &[]).await?;
+    let rows = db.fetch("SELECT tenantid, timestarted, timefinished, leftover FROM {local_vmoodle_cron}", &[]).await?;
     let past = rows.iter().map(|row| {
         let leftover = row.text("leftover").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        let served = row.int("timefinished").unwrap_or(0);
-        (row.int("tenantid").unwrap_or(0), Past { served, leftover })
+        let number = |column| row.int(column).unwrap_or(0);
+        (number("tenantid"), Past { began: number("timestarted"), served: number("timefinished"), leftover })
     });
     Ok(past.collect())
 }
 
-/// Takes a site that was found due at `probed`, and notes in the registry that its cron begins.
-pub(super) async fn claim(db: &mut Db, runner: &Runner, site: &Site, since: i64, probed: i64) -> Result<Grant> {
+/// Takes a site that was found due after the run that began at `last`, and notes in the registry that its cron begins.
+pub(super) async fn claim(db: &mut Db, runner: &Runner, site: &Site, since: i64, last: i64) -> Result<Grant> {
     let mut db = db.begin().await?;
-    let grant = decide(&mut db, runner, site, since, probed).await?;
+    let grant = decide(&mut db, runner, site, since, last).await?;
     match grant {
         Grant::Granted { .. } => db.commit().await?,
         _ => db.rollback().await?,
@@ -98,9 +110,9 @@ pub(super) async fn claim(db: &mut Db, runner: &Runner, site: &Site, since: i64,
     Ok(grant)
 }
 
-async fn decide(db: &mut Db, runner: &Runner, site: &Site, since: i64, probed: i64) -> Result<Grant> {
+async fn decide(db: &mut Db, runner: &Runner, site: &Site, since: i64, last: i64) -> Result<Grant> {
     let time = now();
-    db.fetch("SELECT id FROM {local_vmoodle_cron} WHERE tenantid = ? FOR UPDATE", &[FARM.into()]).await?;
+    lock_farm(db).await?;
     let count = "SELECT COUNT(CASE WHEN host = ? THEN 1 END) AS here, COUNT(CASE WHEN server = ? THEN 1 END) AS there \
         FROM {local_vmoodle_cron} WHERE leaseuntil >= ?";
     let busy = db.fetch_one(count, &[runner.host.as_str().into(), site.server.as_str().into(), time.into()]).await?;
@@ -115,7 +127,7 @@ async fn decide(db: &mut Db, runner: &Runner, site: &Site, since: i64, probed: i
     let sql = "SELECT owner, host, pid, leaseuntil, timestarted FROM {local_vmoodle_cron} WHERE tenantid = ?";
     let Some(row) = db.fetch_one(sql, &[site.id.into()]).await? else { return Ok(Grant::Locked) };
     let number = |column| row.int(column).unwrap_or(0);
-    if number("leaseuntil") >= time || number("timestarted") > probed {
+    if number("leaseuntil") >= time || number("timestarted") != last {
         return Ok(Grant::Elsewhere);
     }
     let stale = row.text("owner").filter(|_| row.text("host") == Some(runner.host.as_str()));
@@ -128,7 +140,8 @@ async fn decide(db: &mut Db, runner: &Runner, site: &Site, since: i64, probed: i
         runner.host.as_str().into(),
         site.server.as_str().into(),
         since.into(),
-        time.into(),
+        // Runs may be shorter than a second.
+        time.max(last + 1).into(),
         site.id.into(),
     ];
     db.execute(take, &params).await?;

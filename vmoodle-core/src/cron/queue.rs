@@ -11,6 +11,8 @@ pub(super) struct Waiting {
     pub(super) server: String,
     /// Since when its oldest task is due, in seconds since 1970.
     pub(super) since: i64,
+    /// When its cron began last, as it was known when the site was asked; 0 for never.
+    pub(super) last: i64,
     /// When its cron ended last, in seconds since 1970; 0 for never.
     pub(super) served: i64,
     /// How much its waiting counts, from 1.
@@ -120,7 +122,7 @@ mod tests {
     const NOW: i64 = 10_000;
 
     fn site(id: i64, server: &str, since: i64) -> Waiting {
-        Waiting { id, server: server.into(), since, served: 0, weight: 1 }
+        Waiting { id, server: server.into(), since, last: 0, served: 0, weight: 1 }
     }
 
     fn order(queue: &mut Queue) -> Vec<i64> {
@@ -181,7 +183,7 @@ mod tests {
             for id in 1..=30 {
                 let weight = if id == 1 { 10 } else { 1 };
                 let served = served.get(&id).copied().unwrap_or(0);
-                queue.put(Waiting { id, server: "a".into(), since: 0, served, weight });
+                queue.put(Waiting { id, server: "a".into(), since: 0, last: 0, served, weight });
             }
             let id = queue.next(now).unwrap().id;
             queue.start(id);

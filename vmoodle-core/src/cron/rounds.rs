@@ -220,7 +220,7 @@ impl Rounds<'_> {
             }
             Verdict::Due { since, .. } => {
                 self.report.count("due");
-                let last = self.past.get(&id).map_or(0, |past| past.served);
+                let (last, served) = self.past.get(&id).map_or((0, 0), |past| (past.began, past.served));
                 if self.stopping {
                     self.report.count("left");
                 } else {
@@ -228,7 +228,8 @@ impl Rounds<'_> {
                         id,
                         server: site.server.clone(),
                         since,
-                        served: last,
+                        last,
+                        served,
                         weight: site.weight,
                     });
                 }
@@ -269,7 +270,7 @@ impl Rounds<'_> {
                 continue;
             };
             let mut db = self.connection().await?;
-            let grant = lease::claim(&mut db, &self.shared.runner, &site, waiting.since, self.began.0).await;
+            let grant = lease::claim(&mut db, &self.shared.runner, &site, waiting.since, waiting.last).await;
             self.db = grant.is_ok().then_some(db);
             match grant? {
                 Grant::Granted { stale } => self.launch(&site, waiting.since, stale).await,
