@@ -50,8 +50,8 @@ const TABLES: &[&str] = &[
 /// What is measured.
 const OPERATIONS: [&str; 6] =
     ["set_config", "maintenance", "plugin_state", "capability_sync", "purge_caches", "role_compare"];
-/// How many items run at once.
-const AT_ONCE: u32 = 8;
+/// How many items run at once: as many as a job takes by itself.
+const AT_ONCE: u32 = 4;
 /// How many runs tell the seconds at one number of items at once.
 const RUNS: usize = 5;
 

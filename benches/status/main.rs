@@ -13,8 +13,8 @@ use vmoodle_core::moodle::status::FACTS;
 /// The tables that are read; a tenant of the bench has no others.
 const TABLES: [&str; 6] = ["config", "config_plugins", "user", "course", "task_scheduled", "task_adhoc"];
 
-/// How many items run at once.
-const AT_ONCE: u32 = 8;
+/// How many items run at once: as many as a job takes by itself.
+const AT_ONCE: u32 = 4;
 /// How many tenants the loop asks; its time is scaled to all of them.
 const SAMPLE: u32 = 50;
 

@@ -249,6 +249,7 @@ pub(super) async fn copy_database(admin: &ServerAdmin, source: &DbName, target: 
         }
         line.run(format!("DROP DATABASE \"{target}\""), &owner_right(target)).await?;
     }
+    // `STRATEGY FILE_COPY` gains nothing below 400 MB, and makes the whole server write down what it has in memory.
     line.run(format!("CREATE DATABASE \"{target}\" TEMPLATE \"{source}\""), &owner_right(source)).await?;
     line.close().await;
     Ok(())
