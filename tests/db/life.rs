@@ -60,6 +60,15 @@ pub(crate) fn site(farm: &Farm, host: &str) -> Database {
     Database { name: row(farm, host)["vdbname"].as_str().unwrap().to_owned(), ..farm.database.clone() }
 }
 
+/// Whether the server has an account of this name.
+pub(crate) fn is_account(farm: &Farm, name: &str) -> bool {
+    let sql = match farm.database.engine {
+        Engine::MariaDb => format!("SELECT COUNT(*) FROM mysql.user WHERE user = '{name}'"),
+        Engine::Postgres => format!("SELECT COUNT(*) FROM pg_roles WHERE rolname = '{name}'"),
+    };
+    farm.database.run(&sql).trim() != "0"
+}
+
 fn config(database: &Database, name: &str) -> String {
     database.run(&format!("SELECT value FROM mdl_config WHERE name = '{name}'")).trim().to_owned()
 }
@@ -125,6 +134,8 @@ on_both_engines! {
         let nodes = json!([{"vhostname": "https://tb.example.org"}]);
         let made = done(&farm, "clone_tenant", json!({"source": "a.example.org", "nodes": nodes}), &[]);
         let (database, folder) = (site(&farm, "tb.example.org"), dataroot(&farm, "tb.example.org"));
+        let account = row(&farm, "tb.example.org")["vdblogin"].as_str().unwrap().to_owned();
+        assert!(is_account(&farm, &account));
         let before = tree(&folder);
         let hosts = json!({"hosts": "tb.example.org"});
         let early = submit(&farm, "destroy_tenant", hosts.clone(), &["tb.example.org"]).unwrap();
@@ -148,8 +159,25 @@ on_both_engines! {
             Engine::Postgres => format!("SELECT COUNT(*) FROM pg_database WHERE datname = '{}'", database.name),
         };
         assert_eq!(farm.database.run(&there).trim(), "0");
+        assert!(!is_account(&farm, &account), "it was made for this tenant");
         let gone = farm.console.job_undo(made).unwrap_err();
         assert_eq!(gone.kind(), Kind::JobRefused, "there is nothing left to take back");
+    }
+
+    fn a_tenant_written_in_by_hand_that_is_purged_leaves_its_account(engine: Engine) {
+        let Some(farm) = farm("life_hand", engine) else { return };
+        source(&farm, "hand.example.org");
+        // It ends with the tenant's number, as one that is made for a tenant does.
+        farm.database.run(match engine {
+            Engine::MariaDb => "CREATE OR REPLACE USER 'by_hand_1'@'localhost' IDENTIFIED BY 'pw'; GRANT ALL ON *.* TO 'by_hand_1'@'localhost'",
+            Engine::Postgres => "CREATE ROLE by_hand_1 LOGIN SUPERUSER PASSWORD 'pw'",
+        });
+        let login = json!({"vdblogin": "by_hand_1", "vdbpass": "pw"});
+        farm.console.tenant_update("hand.example.org", &map(login)).unwrap();
+        done(&farm, "retire_tenant", json!({}), &["hand.example.org"]);
+        done(&farm, "destroy_tenant", json!({"hosts": "hand.example.org"}), &["hand.example.org"]);
+        done(&farm, "purge_trash", json!({"young": 1}), &["hand.example.org"]);
+        assert!(farm.keys().is_empty() && is_account(&farm, "by_hand_1"), "it may serve others");
     }
 
     fn a_snapshot_brings_back_what_was_changed_since_and_an_undo_the_change(engine: Engine) {

@@ -200,17 +200,32 @@ on_both_engines! {
         theirs.run("CREATE TABLE precious (id INT); INSERT INTO precious VALUES (7)");
         let folder = farm.folder.folder("theirs");
         std::fs::write(folder.join("precious"), "theirs").unwrap();
+        // As another farm on this server has one, whose tenant of the same name has the same number.
+        let (account, hash) = match engine {
+            Engine::MariaDb => (
+                "CREATE OR REPLACE USER 'thc_4'@'localhost' IDENTIFIED BY 'theirs'",
+                "SELECT authentication_string FROM mysql.user WHERE user = 'thc_4'",
+            ),
+            Engine::Postgres => (
+                "CREATE ROLE thc_4 LOGIN PASSWORD 'theirs'",
+                "SELECT rolpassword FROM pg_authid WHERE rolname = 'thc_4'",
+            ),
+        };
+        farm.database.run(account);
+        let before = farm.database.run(hash);
         let nodes = json!([
             {"vhostname": "https://tha.example.org", "vdbname": theirs.name},
             {"vhostname": "https://thb.example.org", "vdatapath": folder},
+            {"vhostname": "https://thc.example.org"},
         ]);
         let job = submit(&farm, "create_tenant", json!({"template": "basic", "nodes": nodes}), &[]).unwrap();
-        assert_eq!(run(&farm, job), json!({"failed": 2}));
-        for item in farm.console.job(job).unwrap()["items"].as_array().unwrap() {
-            assert_eq!(item["errorcode"], "not_empty", "{item}");
-        }
+        assert_eq!(run(&farm, job), json!({"failed": 3}));
+        let items = farm.console.job(job).unwrap()["items"].clone();
+        let codes: Vec<&Value> = items.as_array().unwrap().iter().map(|item| &item["errorcode"]).collect();
+        assert_eq!(codes, ["not_empty", "not_empty", "name_taken"], "{items}");
         let undo = farm.console.job_undo(job).unwrap();
-        assert_eq!(run(&farm, undo), json!({"done": 2}), "{:#?}", farm.console.job(undo).unwrap()["items"]);
+        assert_eq!(run(&farm, undo), json!({"done": 3}), "{:#?}", farm.console.job(undo).unwrap()["items"]);
+        assert!(before.trim().len() > 20 && farm.database.run(hash) == before, "their account is there, with its password");
         assert_eq!(theirs.run("SELECT id FROM precious").trim(), "7");
         assert_eq!(std::fs::read_to_string(folder.join("precious")).unwrap(), "theirs");
         let said = farm.console.job(undo).unwrap()["items"].to_string();

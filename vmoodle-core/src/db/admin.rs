@@ -190,6 +190,15 @@ impl ServerAdmin {
         twin!(self, account_exists(name))
     }
 
+    /// Refuses with [`Kind::NameTaken`] the name of an account that is there: it may serve somebody else.
+    pub async fn require_no_account(&self, name: &AccountName) -> Result<()> {
+        if !self.account_exists(name).await? {
+            return Ok(());
+        }
+        Err(Error::new(Kind::NameTaken, format!("there is an account `{name}` on {} already", self.shown))
+            .hint("give the tenant an account with `vdblogin` and `vdbpass`, or drop this one if it serves nobody"))
+    }
+
     /// Makes an account that may log in and nothing else; where it is there it gets this password.
     ///
     /// Refuses with [`Kind::NameTaken`] an account that administers something: it is no tenant's.

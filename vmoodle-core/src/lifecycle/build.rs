@@ -106,6 +106,8 @@ fn require_prefix(tenant: &Tenant, theirs: &str) -> Result<()> {
 pub(crate) const DATAROOT: &str = "dataroot";
 /// The step in which the database's server has answered for the first time.
 pub(crate) const ANSWERED: &str = "answered";
+/// The step that has found no account of the tenant's name: one that is there from then on is its own.
+pub(crate) const FREE: &str = "free";
 /// The step that has made the database and the account.
 pub(crate) const RESERVED: &str = "reserved";
 
@@ -121,16 +123,18 @@ async fn reserve(ground: &mut Ground<'_>, parameters: &Map<String, Value>) -> Re
     let admin = server::admin_of(db, tenant, control, keyring).await?;
     let database = &tenant.database.database;
     steps.step(ANSWERED, async || admin.database_exists(database).await.map(drop)).await?;
-    let makes_account = flag(parameters, "account");
+    let account = server::own_account(tenant, control)?.filter(|_| flag(parameters, "account"));
+    if let Some(account) = &account {
+        steps.step(FREE, async || admin.require_no_account(account).await).await?;
+    }
     steps
         .step(RESERVED, async || {
             admin.create_database(database).await?;
-            let Some(account) = server::own_account(tenant, control)? else { return Ok(()) };
-            if makes_account {
+            if let Some(account) = &account {
                 let password =
                     tenant.database.password.as_ref().map(|stored| keyring.open_stored(stored)).transpose()?;
-                admin.create_account(&account, &password.unwrap_or_else(|| Secret::new(""))).await?;
-                admin.grant(database, &account).await?;
+                admin.create_account(account, &password.unwrap_or_else(|| Secret::new(""))).await?;
+                admin.grant(database, account).await?;
                 admin.close_to_tenants().await?;
             }
             Ok(())

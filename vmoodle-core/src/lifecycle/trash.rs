@@ -3,7 +3,6 @@
 //! Its dataroot is moved aside within its own file system, its account loses its rights, its database stays where it is:
 //! nobody can enter it any more. All of that can be taken back.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::{Ground, build, server, stale, wish};
@@ -97,8 +96,10 @@ pub(crate) async fn remove(ground: &mut Ground<'_>) -> Result<()> {
     let was_adopted = wish::was_adopted(ground.db, ground.tenant).await?;
     let Ground { control, keyring, db, tenant, steps } = ground;
     let is_whole = tenant.state == State::Trashed;
-    let done = if is_whole { HashSet::new() } else { wish::steps_of(db, tenant).await? };
+    let done = wish::steps_of(db, tenant).await?;
     let has_made = |step: &str| is_whole || done.contains(step);
+    // An account that was there before the tenant may serve others.
+    let has_made_account = !was_adopted && (done.contains(build::FREE) || done.contains(build::RESERVED));
     let mut stays = Vec::new();
     if has_made(build::ANSWERED) {
         let drop_database = async || {
@@ -111,8 +112,7 @@ pub(crate) async fn remove(ground: &mut Ground<'_>) -> Result<()> {
                     "the database `{database}` holds tables that were not made for this tenant: it stays"
                 ));
             }
-            let made = server::made_account(tenant, control);
-            match made.filter(|_| !was_adopted) {
+            match server::made_account(tenant, control).filter(|_| has_made_account) {
                 Some(account) => admin.drop_account(&account).await,
                 None => Ok(()),
             }
