@@ -232,6 +232,39 @@ on_both_engines! {
         assert_eq!(said.matches("were not made for this tenant: it stays").count(), 2, "{said}");
         assert_eq!(farm.keys(), ["a.example.org"]);
     }
+
+    fn a_database_in_which_somebody_else_lives_is_neither_replaced_nor_dropped(engine: Engine) {
+        let Some(farm) = farm("flat", engine) else { return };
+        let database = source(&farm, "fla.example.org");
+        let taken = done(&farm, "snapshot_tenant", json!({}), &["fla.example.org"]);
+        let id = farm.console.job(taken).unwrap()["items"][0]["afterimage"][0]["after"].clone();
+        let refused = |who: &str| {
+            let job = submit(&farm, "restore_tenant", json!({"snapshot": id}), &["fla.example.org"]).unwrap();
+            assert_eq!(run(&farm, job), json!({"failed": 1}));
+            let item = farm.console.job(job).unwrap()["items"][0].clone();
+            assert_eq!(item["errorcode"], "database_taken", "{item}");
+            assert!(item["error"].as_str().unwrap().contains(who), "{item}");
+        };
+        done(&farm, "restore_tenant", json!({"snapshot": id}), &["fla.example.org"]);
+        database.run("CREATE TABLE wp_posts (id INT); INSERT INTO wp_posts VALUES (7)");
+        refused("1 tables whose names do not begin with `mdl_`");
+
+        database.run("DROP TABLE wp_posts; CREATE TABLE flb_config (id INT); INSERT INTO flb_config VALUES (8)");
+        let mut other = map(database.registry_columns());
+        other.extend(map(json!({
+            "vhostname": "https://flb.example.org", "vdatapath": farm.folder.folder("flb"), "vdbprefix": "flb_",
+        })));
+        farm.console.tenant_add(&other).unwrap();
+        refused("the tenant `https://flb.example.org`");
+
+        done(&farm, "retire_tenant", json!({}), &["fla.example.org"]);
+        done(&farm, "destroy_tenant", json!({"hosts": "fla.example.org"}), &["fla.example.org"]);
+        let purged = done(&farm, "purge_trash", json!({"young": 1}), &["fla.example.org"]);
+        let said = farm.console.job(purged).unwrap()["items"][0]["warnings"].to_string();
+        assert!(said.contains("holds the tenant `https://flb.example.org` too: it stays"), "{said}");
+        assert_eq!(database.run("SELECT id FROM flb_config").trim(), "8");
+        assert_eq!(farm.keys(), ["flb.example.org"]);
+    }
 }
 
 #[test]

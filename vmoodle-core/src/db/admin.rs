@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use crate::control::ControlSite;
 use crate::error::{Error, Kind, Result};
-use crate::ident::{AccountName, DbName};
+use crate::ident::{AccountName, DbName, Prefix};
 use crate::secret::Secret;
 use crate::tenant::{Endpoint, Engine};
 
@@ -183,6 +183,15 @@ impl ServerAdmin {
         let rows = twin!(&mut line, sizes())?;
         line.close().await;
         Ok(rows.iter().filter_map(|row| Some((row.text("name")?.to_owned(), row.int("number")?))).collect())
+    }
+
+    /// How many tables of a database have names that do not begin with a prefix, those of extensions apart; 0 where it is not
+    /// there.
+    pub async fn count_tables_besides(&self, name: &DbName, prefix: &Prefix) -> Result<i64> {
+        if !self.database_exists(name).await? {
+            return Ok(0);
+        }
+        twin!(self, count_tables_besides(name, prefix))
     }
 
     /// Whether there is an account of this name.

@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+use super::{build, wish};
 use crate::control::ControlSite;
 use crate::db::Db;
 use crate::db::admin::ServerAdmin;
 use crate::error::{Error, Kind, Result};
+use crate::host::escape;
 use crate::ident::AccountName;
-use crate::registry::servers;
+use crate::registry::{row, servers};
 use crate::secret::Keyring;
 use crate::tenant::{Endpoint, Engine, Tenant};
 
@@ -43,7 +45,7 @@ pub(crate) async fn name_of(db: &mut Db, tenant: &Tenant, control: &ControlSite)
         return Ok(CONTROL.to_owned());
     }
     let place = &tenant.database;
-    let message = format!("nobody is known who administers the database server `{}`", crate::host::escape(&place.host));
+    let message = format!("nobody is known who administers the database server `{}`", escape(&place.host));
     Err(Error::new(Kind::ServerNotFound, message)
         .hint("enter the server with a login that may make databases: `Vmoodle\\server_add`")
         .of_tenant(tenant.address.to_string()))
@@ -77,6 +79,32 @@ pub(crate) async fn admin_of(
 ) -> Result<ServerAdmin> {
     let name = name_of(db, tenant, control).await?;
     admin(db, &name, control, keyring).await
+}
+
+/// Who else lives in the tenant's database, in words: the control site, another tenant, or tables that do not begin with
+/// its prefix, unless the database was made for it.
+pub(crate) async fn neighbour(
+    db: &mut Db,
+    tenant: &Tenant,
+    control: &ControlSite,
+    keyring: &Keyring,
+) -> Result<Option<String>> {
+    if control.endpoint().is_same_database(&tenant.database) {
+        return Ok(Some("the control site".to_owned()));
+    }
+    let (database, prefix) = (&tenant.database.database, &tenant.prefix);
+    let sql = "SELECT * FROM {local_vmoodle} WHERE vdbname = ? AND id <> ? ORDER BY id";
+    for other in db.fetch(sql, &[database.as_str().into(), i64::from(tenant.id.0).into()]).await? {
+        // A row that cannot be read is no reason to drop what it may lead to.
+        if row::tenant(&other).map_or(true, |other| other.database.is_same_database(&tenant.database)) {
+            return Ok(Some(format!("the tenant `{}`", escape(other.text("vhostname").unwrap_or_default()))));
+        }
+    }
+    if wish::steps_of(db, tenant).await?.contains(build::RESERVED) {
+        return Ok(None);
+    }
+    let tables = admin_of(db, tenant, control, keyring).await?.count_tables_besides(database, prefix).await?;
+    Ok((tables > 0).then(|| format!("{tables} tables whose names do not begin with `{prefix}`")))
 }
 
 /// The account that vmoodle made for the tenant, by its name: it ends with the tenant's number (see `wish`). One that

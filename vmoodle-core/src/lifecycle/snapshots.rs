@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Ground, build, stale};
+use super::{Ground, build, server, stale};
 use crate::control::ControlSite;
 use crate::db::Db;
 use crate::db::transfer::{self, Door};
@@ -87,9 +87,23 @@ pub(crate) fn check(control: &ControlSite, tenant: &Tenant, id: &str) -> Result<
     require_fits(&manifest, &code::Code::read(control.dirroot.as_ref())?)
 }
 
+/// Refuses a database in which somebody else lives: it is replaced as a whole.
+pub(crate) async fn require_alone(ground: &mut Ground<'_>) -> Result<()> {
+    let Ground { control, keyring, db, tenant, .. } = ground;
+    let Some(other) = server::neighbour(db, tenant, control, keyring).await? else { return Ok(()) };
+    let message =
+        format!("the database `{}` holds {other} too, and a snapshot replaces all of it", tenant.database.database);
+    Err(Error::new(Kind::DatabaseTaken, message)
+        .hint("make a new tenant of the snapshot, or give each of them a database of its own")
+        .of_tenant(tenant.address.to_string()))
+}
+
 /// Puts a snapshot in the tenant's place. `safety` is the id of the snapshot that is taken of what is there.
 pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&str>) -> Result<()> {
     check(ground.control, ground.tenant, id)?;
+    if !ground.steps.is_done("contents") {
+        require_alone(ground).await?;
+    }
     let shelf = build::shelf(ground);
     let wwwroot = SiteAddress::parse(&shelf.open(id)?.facts.wwwroot).ok();
     let (verified, wanted) = (build::shelf(ground), id.to_owned());

@@ -1,7 +1,8 @@
 //! The trash: where a destroyed tenant waits, whole, until its time is over.
 //!
 //! Its dataroot is moved aside within its own file system, its account loses its rights, its database stays where it is:
-//! nobody can enter it any more. All of that can be taken back.
+//! nobody can enter it any more. All of that can be taken back. A database in which somebody else lives is left alone, also
+//! when the time is over.
 
 use std::path::PathBuf;
 
@@ -37,6 +38,9 @@ pub(crate) async fn discard(ground: &mut Ground<'_>, from: State, days: i64) -> 
         .step("account", async || {
             // A name that vmoodle would not give came with the site; what it may is its owner's business.
             let Some(account) = server::own_account(tenant, control).ok().flatten() else { return Ok(()) };
+            if server::neighbour(db, tenant, control, keyring).await?.is_some() {
+                return Ok(());
+            }
             server::admin_of(db, tenant, control, keyring).await?.revoke(&tenant.database.database, &account).await
         })
         .await?;
@@ -73,6 +77,9 @@ pub(crate) async fn bring_back(ground: &mut Ground<'_>, to: State) -> Result<()>
     steps
         .step("account", async || {
             let Some(account) = server::own_account(tenant, control).ok().flatten() else { return Ok(()) };
+            if server::neighbour(db, tenant, control, keyring).await?.is_some() {
+                return Ok(());
+            }
             server::admin_of(db, tenant, control, keyring).await?.grant(&tenant.database.database, &account).await
         })
         .await?;
@@ -106,6 +113,10 @@ pub(crate) async fn remove(ground: &mut Ground<'_>) -> Result<()> {
             let admin = server::admin_of(db, tenant, control, keyring).await?;
             let database = &tenant.database.database;
             if has_made(build::RESERVED) {
+                if let Some(other) = server::neighbour(db, tenant, control, keyring).await? {
+                    stays.push(format!("the database `{database}` holds {other} too: it stays, and its account"));
+                    return Ok(());
+                }
                 admin.drop_database(database).await?;
             } else if !admin.drop_empty_database(database).await? {
                 stays.push(format!(

@@ -34,7 +34,7 @@ impl Operation for RestoreTenant {
     }
 
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
-        Box::pin(async move { plan(work) })
+        Box::pin(plan(work))
     }
 
     fn apply<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
@@ -55,11 +55,12 @@ impl Operation for RestoreTenant {
 }
 
 /// A damaged, foreign or too new snapshot is refused here; all its files are verified before anything is touched.
-fn plan(work: &Work<'_>) -> Result<Vec<Change>> {
+async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     require_whole(work.tenant, "restored")?;
     let wanted = work.parameters.get("snapshot").and_then(Value::as_str).unwrap_or_default();
     let manifest = build::shelf_of(work.control).open(wanted)?;
     snapshots::check(work.control, work.tenant, &manifest.id)?;
+    snapshots::require_alone(&mut work.ground()?).await?;
     let safety = new_id(work.tenant.address.host().as_str(), now());
     Ok(vec![Change { what: "contents".into(), before: json!(safety), after: json!(manifest.id) }])
 }

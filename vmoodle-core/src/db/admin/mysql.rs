@@ -10,7 +10,7 @@ use crate::db::mysql::socket;
 use crate::db::place::Place;
 use crate::db::row::Row;
 use crate::error::{Error, Kind, Result};
-use crate::ident::{AccountName, DbName};
+use crate::ident::{AccountName, DbName, Prefix};
 use crate::secret::Secret;
 use crate::tenant::Engine;
 
@@ -231,6 +231,16 @@ async fn tables(line: &mut Line<'_>, name: &DbName) -> Result<Vec<Row>> {
 async fn count_tables(line: &mut Line<'_>, name: &DbName) -> Result<i64> {
     let sql = "SELECT COUNT(*) AS number FROM information_schema.tables WHERE table_schema = ?";
     line.number(sql, &[name.as_str().into()], "`SELECT` on `*.*`").await
+}
+
+pub(super) async fn count_tables_besides(admin: &ServerAdmin, name: &DbName, prefix: &Prefix) -> Result<i64> {
+    let mut line = admin.enter(None).await?;
+    let sql = "SELECT COUNT(*) AS number FROM information_schema.tables \
+               WHERE table_schema = ? AND LEFT(table_name, CHAR_LENGTH(?)) <> ?";
+    let params = [name.as_str().into(), prefix.as_str().into(), prefix.as_str().into()];
+    let count = line.number(sql, &params, "`SELECT` on `*.*`").await?;
+    line.close().await;
+    Ok(count)
 }
 
 /// Views, triggers, routines, events and foreign keys are no part of a table that is moved or copied. Moodle has none.

@@ -5,7 +5,7 @@ use super::line::Line;
 use super::scram;
 use crate::db::row::Row;
 use crate::error::Result;
-use crate::ident::{AccountName, DbName};
+use crate::ident::{AccountName, DbName, Prefix};
 use crate::secret::Secret;
 
 /// How many objects change their owner in one transaction: each one's indexes take a lock too, of which a server has 6,400
@@ -290,6 +290,17 @@ async fn count_tables(admin: &ServerAdmin, name: &DbName) -> Result<i64> {
     let sql = "SELECT COUNT(*) AS number FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace \
                WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'";
     let count = line.number(sql, &[], "").await?;
+    line.close().await;
+    Ok(count)
+}
+
+pub(super) async fn count_tables_besides(admin: &ServerAdmin, name: &DbName, prefix: &Prefix) -> Result<i64> {
+    let mut line = admin.enter(Some(name)).await?;
+    let sql = "SELECT COUNT(*) AS number FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+               AND left(c.relname::text, length(?::text)) <> ?::text \
+               AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')";
+    let count = line.number(sql, &[prefix.as_str().into(), prefix.as_str().into()], "").await?;
     line.close().await;
     Ok(count)
 }
