@@ -67,7 +67,8 @@ class list_tenants extends external_api {
         $filter = ['limit' => $limit, 'offset' => $offset] + array_filter(['targets' => $targets, 'search' => $search]);
         return array_map(static fn(array $row): array => [
             'id' => $row['id'],
-            'name' => (string)$row['name'],
+            // As Moodle gives names: text in HTML, which the field of the forms puts on the page.
+            'name' => htmlspecialchars((string)$row['name'], ENT_NOQUOTES),
             'wwwroot' => $row['vhostname'],
             'state' => $row['state'],
         ], bridge::tenants($filter));
@@ -81,7 +82,7 @@ class list_tenants extends external_api {
     public static function execute_returns(): external_multiple_structure {
         return new external_multiple_structure(new external_single_structure([
             'id' => new external_value(PARAM_INT, 'Number of the tenant'),
-            'name' => new external_value(PARAM_TEXT, 'Name'),
+            'name' => new external_value(PARAM_RAW, 'Name, as HTML'),
             'wwwroot' => new external_value(PARAM_RAW, 'Address'),
             'state' => new external_value(PARAM_ALPHA, 'State'),
         ]));

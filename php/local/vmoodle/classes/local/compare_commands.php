@@ -127,12 +127,13 @@ final class compare_commands {
      * @param string[] $tenants addresses of those that were read
      */
     private static function csv(array $lines, array $tenants): void {
-        fputcsv(STDOUT, array_merge([get_string('comparecolumn_name', 'local_vmoodle')], $tenants), ',', '"', '');
+        $put = static fn(array $line) => fputcsv(STDOUT, spreadsheet::safe($line), ',', '"', '');
+        $put(array_merge([get_string('comparecolumn_name', 'local_vmoodle')], $tenants));
         foreach ($lines as $line) {
             $cells = array_map(static function (string $tenant) use ($line): string {
                 return self::cell(array_key_exists($tenant, $line['odd']) ? $line['odd'][$tenant] : $line['value']);
             }, $tenants);
-            fputcsv(STDOUT, array_merge([$line['name']], $cells), ',', '"', '');
+            $put(array_merge([$line['name']], $cells));
         }
     }
 

@@ -40,14 +40,53 @@ final class create_commands {
         if ($template === '') {
             throw new \moodle_exception('clineeds', 'local_vmoodle', '', 'template');
         }
-        spare_pool::keep($template, $cli->option('pool'));
+        if ($cli->option('pool') > 0 && !self::is_template($template)) {
+            throw new \moodle_exception('error_snapshot_not_found', 'local_vmoodle', '', $template);
+        }
+        if (!$cli->option('plan')) {
+            spare_pool::keep($template, $cli->option('pool'), (string)$cli->option('server'));
+            // The JSON of a script is one document: with more to do than to try again, the daily task does that.
+            foreach ($cli->option('json') ? [] : spare_pool::unfinished($template) as $job) {
+                job_commands::finish($cli, bridge::job_retry($job));
+            }
+        }
         $nodes = spare_pool::missing($template, $cli->option('pool'));
         if (!$nodes) {
-            $cli->result(['job' => null], static fn() => cli::line(get_string('clipoolfull', 'local_vmoodle', $template)));
-            return cli::DONE;
+            return self::full($cli, $template);
         }
         $parameters = ['nodes' => $nodes, 'spare' => true] + self::common($cli, ['template', 'server']);
         return self::perform($cli, 'create_tenant', $parameters);
+    }
+
+    /**
+     * Says that a pool lacks no spare.
+     *
+     * @param cli $cli option json
+     * @param string $template its name
+     * @return int exit code, PARTLY where some are half made
+     */
+    private static function full(cli $cli, string $template): int {
+        $unfinished = spare_pool::unfinished($template);
+        $said = $unfinished
+            ? get_string('clipoolunfinished', 'local_vmoodle', ['template' => $template, 'jobs' => implode(', ', $unfinished)])
+            : get_string('clipoolfull', 'local_vmoodle', $template);
+        $cli->result(['job' => null, 'unfinished' => $unfinished], static fn() => cli::line($said));
+        return $unfinished ? cli::PARTLY : cli::DONE;
+    }
+
+    /**
+     * Whether a snapshot has this number or name.
+     *
+     * @param string $template number or name
+     * @return bool
+     */
+    private static function is_template(string $template): bool {
+        foreach (bridge::snapshots() as $snapshot) {
+            if (in_array($template, [$snapshot['id'], $snapshot['name'] ?? null], true)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**

@@ -67,7 +67,11 @@ final class farm_upgrade {
         $plan = $this->cli->option('plan');
         $outcome = $this->cli->option('skip-control') ? null : $this->control();
         if ($plan) {
-            $plans = $outcome === 'pending' ? [self::control_plan()] : [];
+            $plans = match ($outcome) {
+                null, 'current' => [],
+                'pending' => [self::control_plan()],
+                default => [self::control_unknown($outcome)],
+            };
             $targets = $this->targets();
             array_push($plans, ...($targets ? bridge::plan('upgrade', $this->parameters(), $targets) : []));
             return job_commands::plan($this->cli, $plans);
@@ -144,6 +148,18 @@ final class farm_upgrade {
             cli::note(preg_replace('/^/m', '    ', rtrim($result['output'])));
         }
         return $outcome;
+    }
+
+    /**
+     * That the control site could not be asked, as bridge::plan() tells it of a tenant.
+     *
+     * @param string $outcome how it failed
+     * @return array tenant, changes and error
+     */
+    private static function control_unknown(string $outcome): array {
+        global $CFG;
+        $error = get_string('outcome_' . $outcome, 'local_vmoodle');
+        return ['tenant' => $CFG->wwwroot, 'changes' => [], 'errorcode' => 'script_failed', 'error' => $error];
     }
 
     /**

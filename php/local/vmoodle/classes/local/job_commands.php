@@ -247,7 +247,7 @@ final class job_commands {
      * @param int $job its number
      * @return int exit code
      */
-    private static function finish(cli $cli, int $job): int {
+    public static function finish(cli $cli, int $job): int {
         $counts = self::work($job);
         // Where the farm has no key file they stand nowhere else.
         $passwords = $counts['passwords'] ?? [];

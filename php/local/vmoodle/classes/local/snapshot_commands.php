@@ -51,12 +51,30 @@ final class snapshot_commands {
             return self::say($cli, 'snapshotdeleted', $snapshot);
         }
         $targets = $cli->targets();
-        if (!$targets || $cli->option('list')) {
+        if ($cli->option('list') || (!$targets && !self::is_taking($cli))) {
             return self::list($cli);
+        }
+        if (!$targets) {
+            throw new \moodle_exception('clineeds', 'local_vmoodle', '', 'targets');
         }
         $parameters = array_filter(['name' => (string)$cli->option('name'), 'keep' => $cli->option('keep')],
             static fn($value): bool => $value !== null && $value !== '');
         return job_commands::submit($cli, 'snapshot_tenant', $parameters, $targets);
+    }
+
+    /**
+     * Whether something is said of a snapshot that is to be taken, also that of no tenant: a list would pass for a backup.
+     *
+     * @param cli $cli options targets, name, keep, concurrency, submit-only
+     * @return bool
+     */
+    private static function is_taking(cli $cli): bool {
+        foreach (['targets', 'name', 'keep', 'concurrency', 'submit-only'] as $name) {
+            if (!in_array($cli->option($name), [null, false, []], true)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**

@@ -29,18 +29,35 @@ final class spare_pool {
     /** @var string what the settings begin with that say how many spares a template has. */
     private const SETTING = 'pool_';
 
+    /** @var string what the settings begin with that say on which database server they are made. */
+    private const SERVER = 'poolserver_';
+
     /**
      * Notes how many spares a template shall have; the daily task refills the pool.
      *
      * @param string $template its name
      * @param int $size how many; 0 forgets it
+     * @param string $server name of the database server that they are made on, empty for the usual one
      */
-    public static function keep(string $template, int $size): void {
-        if ($size > 0) {
-            set_config(self::SETTING . $template, $size, 'local_vmoodle');
-        } else {
-            unset_config(self::SETTING . $template, 'local_vmoodle');
+    public static function keep(string $template, int $size, string $server = ''): void {
+        foreach ([self::SETTING => $size, self::SERVER => $server] as $setting => $value) {
+            if ($size > 0 && $value) {
+                set_config($setting . $template, $value, 'local_vmoodle');
+            } else {
+                unset_config($setting . $template, 'local_vmoodle');
+            }
         }
+    }
+
+    /**
+     * The parameters of create_tenant, beside the nodes, for spares of a template.
+     *
+     * @param string $template its name
+     * @return array template, server where one was named, spare
+     */
+    public static function parameters(string $template): array {
+        $server = (string)get_config('local_vmoodle', self::SERVER . $template);
+        return array_filter(['template' => $template, 'server' => $server, 'spare' => true]);
     }
 
     /**
@@ -74,5 +91,28 @@ final class spare_pool {
             $nodes[] = ['vhostname' => 'https://spare-' . bin2hex(random_bytes(6)) . '.invalid'];
         }
         return $nodes;
+    }
+
+    /**
+     * The jobs that left spares of a template half made: to be tried again, since a half-made one has its place in the pool.
+     *
+     * @param string $template its name
+     * @return int[] numbers of jobs
+     */
+    public static function unfinished(string $template): array {
+        global $DB;
+        $ids = array_column(bridge::tenants(['state' => 'creating', 'targets' => ['tag:spare:' . $template]]), 'id');
+        if (!$ids) {
+            return [];
+        }
+        [$in, $values] = $DB->get_in_or_equal($ids, SQL_PARAMS_NAMED);
+        $sql = "SELECT DISTINCT item.jobid
+                  FROM {local_vmoodle_item} item
+                 WHERE item.status IN ('failed', 'cancelled', 'unknown')
+                   AND item.id IN (SELECT MAX(last.id)
+                                     FROM {local_vmoodle_item} last
+                                    WHERE last.tenantid $in
+                                 GROUP BY last.tenantid)";
+        return array_map('intval', $DB->get_fieldset_sql($sql, $values));
     }
 }

@@ -48,10 +48,12 @@ class keep_house extends \core\task\scheduled_task {
             $this->run(bridge::job_submit('purge_trash', [], $trashed, ['confirm' => true]));
         }
         foreach (spare_pool::kept() as $template => $size) {
+            foreach (spare_pool::unfinished($template) as $job) {
+                $this->run(bridge::job_retry($job));
+            }
             $nodes = spare_pool::missing($template, $size);
             if ($nodes) {
-                $parameters = ['nodes' => $nodes, 'spare' => true, 'template' => $template];
-                $this->run(bridge::job_submit('create_tenant', $parameters, []));
+                $this->run(bridge::job_submit('create_tenant', ['nodes' => $nodes] + spare_pool::parameters($template), []));
             }
         }
     }
@@ -62,9 +64,13 @@ class keep_house extends \core\task\scheduled_task {
      * @param int $job its number
      */
     private function run(int $job): void {
+        $began = time();
         do {
             $counts = bridge::job_run($job);
         } while (!empty($counts['queued']));
+        job_end::announce($job, $began);
+        // New passwords are not for a log.
+        $counts = array_filter($counts, 'is_int');
         mtrace(get_string('taskranjob', 'local_vmoodle', ['job' => $job, 'counts' => json_encode($counts)]));
     }
 }

@@ -278,6 +278,7 @@ $string['clioption_yes'] = 'confirm a dangerous operation';
 $string['clioptions'] = 'Options:';
 $string['clipassword'] = 'Password of the administrator of {$a->wwwroot}, shown this once: {$a->password}';
 $string['clipoolfull'] = 'The pool of {$a} is full.';
+$string['clipoolunfinished'] = 'The pool of {$a->template} has spares that are half made, by the jobs {$a->jobs}. Run it again without --json, or try a job again: php local/vmoodle/cli/job.php --retry=NUMBER';
 $string['clipurgedjobs'] = 'Jobs that were removed from the journal: {$a}.';
 $string['clisecretset'] = '{$a} is a secret, and a command line can be read by every user of this machine: give it with --set-stdin.';
 $string['clisubmitted'] = 'Job {$a} is written down. Run it with cli/job.php --run={$a}.';

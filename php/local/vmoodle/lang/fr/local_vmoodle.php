@@ -278,6 +278,7 @@ $string['clioption_yes'] = 'confirmer une opération dangereuse';
 $string['clioptions'] = 'Options :';
 $string['clipassword'] = 'Mot de passe de l’administrateur de {$a->wwwroot}, montré cette seule fois : {$a->password}';
 $string['clipoolfull'] = 'La réserve de {$a} est pleine.';
+$string['clipoolunfinished'] = 'La réserve de {$a->template} a des sites à moitié faits, par les tâches {$a->jobs}. Relancez la commande sans --json, ou réessayez une tâche : php local/vmoodle/cli/job.php --retry=NUMÉRO';
 $string['clipurgedjobs'] = 'Tâches retirées du journal : {$a}.';
 $string['clisecretset'] = '{$a} est un secret, et une ligne de commande est lisible par tous les utilisateurs de cette machine : donnez-le avec --set-stdin.';
 $string['clisubmitted'] = 'La tâche {$a} est écrite. Exécutez-la avec cli/job.php --run={$a}.';
