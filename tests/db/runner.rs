@@ -113,6 +113,15 @@ on_both_engines! {
         assert_eq!(stage.farm.console.job(retry).unwrap()["counts"], json!({"queued": 8}));
     }
 
+    fn failures_of_a_run_before_this_one_count(engine: Engine) {
+        let Some(stage) = Stage::new("run_before", engine, 4) else { return };
+        let job = stage.submit("rehearse", json!({}), json!({"on_error": 1}));
+        // Its runner was killed before it could stop the job.
+        stage.farm.database.run("UPDATE mdl_local_vmoodle_item SET status = 'failed', timefinished = 1 WHERE tenantid = 1");
+        assert_eq!(stage.run(job), json!({"cancelled": 3, "failed": 1}));
+        assert_eq!(stage.begun(), 0);
+    }
+
     fn a_running_job_that_is_cancelled_ends_at_its_next_step(engine: Engine) {
         let Some(stage) = Stage::new("run_cancel", engine, 3) else { return };
         let script = json!({host(0): ["steps"]});

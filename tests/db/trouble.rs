@@ -12,6 +12,7 @@ use support::need::{self, Need};
 use support::{moodle, wait};
 use vmoodle_core::console::Console;
 
+use crate::crash::{end_leases, is_killed};
 use crate::life::{done, row, run, site, source, submit, tree};
 use crate::{Farm, farm, map, on_both_engines};
 
@@ -231,6 +232,54 @@ on_both_engines! {
         let said = farm.console.job(undo).unwrap()["items"].to_string();
         assert_eq!(said.matches("were not made for this tenant: it stays").count(), 2, "{said}");
         assert_eq!(farm.keys(), ["a.example.org"]);
+    }
+
+    fn a_purge_that_was_killed_leaves_a_tenant_that_was_brought_back(engine: Engine) {
+        let Some(farm) = farm("killed_purge", engine) else { return };
+        source(&farm, "kpa.example.org");
+        let own = ["kpb.example.org"];
+        let nodes = json!([{"vhostname": "https://kpb.example.org"}]);
+        done(&farm, "clone_tenant", json!({"source": "kpa.example.org", "nodes": nodes}), &[]);
+        done(&farm, "retire_tenant", json!({}), &own);
+        let destroyed = done(&farm, "destroy_tenant", json!({"hosts": own[0]}), &own);
+        let purge = submit(&farm, "purge_trash", json!({"young": 1}), &own).unwrap();
+        assert!(is_killed(&farm, purge, 1));
+        end_leases(&farm);
+        let undo = farm.console.job_undo(destroyed).unwrap();
+        assert_eq!(run(&farm, undo), json!({"done": 1}));
+        done(&farm, "enable_tenant", json!({}), &own);
+        assert_eq!(run(&farm, purge), json!({"failed": 1}));
+        assert_eq!(farm.console.job(purge).unwrap()["items"][0]["errorcode"], "state_refused");
+        assert_eq!(row(&farm, own[0])["state"], "enabled");
+        assert_eq!(site(&farm, own[0]).run("SELECT COUNT(*) FROM mdl_course WHERE category = 0").trim(), "1");
+    }
+
+    fn a_broken_site_is_restored_and_an_undo_can_be_taken_back(engine: Engine) {
+        let Some(farm) = farm("broken_rest", engine) else { return };
+        let (database, own) = (source(&farm, "bra.example.org"), ["bra.example.org"]);
+        let taken = done(&farm, "snapshot_tenant", json!({}), &own);
+        let id = farm.console.job(taken).unwrap()["items"][0]["afterimage"][0]["after"].as_str().unwrap().to_owned();
+        let warnings = |job: i64| farm.console.job(job).unwrap()["items"][0]["warnings"].clone();
+        let name = || database.run("SELECT fullname FROM mdl_course WHERE category = 0").trim().to_owned();
+
+        database.run("DROP TABLE mdl_config");
+        let restored = done(&farm, "restore_tenant", json!({"snapshot": id}), &own);
+        assert_eq!((warnings(restored)[0]["code"].as_str(), name()), (Some("snapshot_missing"), "Source".to_owned()));
+
+        let restored = done(&farm, "restore_tenant", json!({"snapshot": id}), &own);
+        database.run("UPDATE mdl_course SET fullname = 'Three weeks later' WHERE category = 0");
+        let undo = farm.console.job_undo(restored).unwrap();
+        assert_eq!(run(&farm, undo), json!({"done": 1}));
+        let told = warnings(undo);
+        assert_eq!((told[0]["code"].as_str(), name()), (Some("snapshot_kept"), "Source".to_owned()), "{told}");
+        let kept = told[0]["message"].as_str().unwrap().split('`').nth(1).unwrap();
+        done(&farm, "restore_tenant", json!({"snapshot": kept}), &own);
+        assert_eq!(name(), "Three weeks later");
+
+        farm.console.snapshot_name(&id, "basic").unwrap();
+        let undo = farm.console.job_undo(taken).unwrap();
+        assert_eq!(run(&farm, undo), json!({"failed": 1}), "it has become a template");
+        farm.console.snapshot_verify("basic").unwrap();
     }
 
     fn a_database_in_which_somebody_else_lives_is_neither_replaced_nor_dropped(engine: Engine) {

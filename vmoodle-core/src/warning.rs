@@ -62,6 +62,10 @@ matters! {
     ChecksWarn = "checks_warn";
     /// Older snapshots went, and do not come back.
     SnapshotsGone = "snapshots_gone";
+    /// What was in a tenant's place before is in a snapshot.
+    SnapshotKept = "snapshot_kept";
+    /// What was in a tenant's place before could not be put in a snapshot.
+    SnapshotMissing = "snapshot_missing";
     /// Something that was not made for the tenant was left where it is.
     NotRemoved = "not_removed";
     /// An earlier run has done the work; what it gave was lost with its runner.

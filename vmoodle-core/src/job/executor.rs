@@ -105,10 +105,14 @@ impl Shared {
         self.run.stop_after.is_some_and(|most| self.failed.get() >= most)
     }
 
-    /// Looks which wave's turn it is; the failures that other runners had in it count too.
+    /// Looks which wave's turn it is; the failures that other runners, and runs before this one, had count too.
     async fn look_at_waves(&self, db: &mut Db) -> Result<()> {
-        let Run { job, waves: bounds, .. } = &self.run;
+        let Run { job, waves: bounds, stop_after, .. } = &self.run;
         if bounds.is_empty() {
+            if stop_after.is_some() {
+                // What has failed here may not be written down yet.
+                self.failed.set(self.failed.get().max(journal::failed(db, *job).await?));
+            }
             return Ok(());
         }
         if let Some(front) = waves::front(db, *job, bounds).await? {

@@ -181,6 +181,14 @@ pub(super) async fn counts(db: &mut Db, job: i64) -> Result<Map<String, Value>> 
     Ok(rows.iter().map(|r| (r.text("status").unwrap_or_default().to_owned(), json!(r.int("items")))).collect())
 }
 
+/// How many items of tenants have failed for good.
+pub(super) async fn failed(db: &mut Db, job: i64) -> Result<u64> {
+    let sql = "SELECT COUNT(*) AS items FROM {local_vmoodle_item} \
+               WHERE jobid = ? AND tenantid > 0 AND status IN ('failed', 'unknown')";
+    let row = db.fetch_one(sql, &[job.into()]).await?;
+    Ok(row.and_then(|row| row.int("items")).unwrap_or(0).unsigned_abs())
+}
+
 /// Keeps what a runner holds: its items and their tenants' locks.
 pub(super) async fn beat(db: &mut Db, job: i64, owner: &str) -> Result<()> {
     let until = now() + LEASE;

@@ -289,7 +289,7 @@ pub(crate) async fn list(db: &mut Db, wanted: Wanted) -> Result<Vec<Map<String, 
 
 async fn create(db: &mut Db, new: &journal::NewJob<'_>, items: &[journal::NewItem]) -> Result<i64> {
     if items.is_empty() {
-        return Err(refused("no tenant is meant").hint("list the tenants: `php local/vmoodle/cli/tenants.php`"));
+        return Err(nobody_meant());
     }
     let mut db = db.begin().await?;
     let job = journal::create(&mut db, new, items).await?;
@@ -337,10 +337,20 @@ async fn all(db: &mut Db) -> Result<Vec<Tenant>> {
     Ok(all)
 }
 
-/// The tenants that words mean.
+/// The tenants that words mean; refused where they mean none.
 pub(crate) async fn chosen(db: &mut Db, words: &[String]) -> Result<Vec<Tenant>> {
+    let tenants = meant(db, words).await?;
+    if tenants.is_empty() { Err(nobody_meant()) } else { Ok(tenants) }
+}
+
+/// The tenants that words mean, which may be none.
+pub(crate) async fn meant(db: &mut Db, words: &[String]) -> Result<Vec<Tenant>> {
     let targets = Targets::parse(words)?;
     Ok(targets.select(&all(db).await?).into_iter().cloned().collect())
+}
+
+fn nobody_meant() -> Error {
+    refused("no tenant is meant").hint("list the tenants: `php local/vmoodle/cli/tenants.php`")
 }
 
 fn concurrency(options: &Map<String, Value>) -> Result<usize> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use tokio::sync::Semaphore;
 use tokio::task::{LocalSet, spawn_local};
 
-use super::chosen;
+use super::meant;
 use crate::control::ControlSite;
 use crate::db::Db;
 use crate::error::{Error, Kind, Result};
@@ -22,7 +22,7 @@ pub(crate) async fn survey<T: 'static>(
     words: &[String],
     read: impl AsyncFn(&mut Db) -> Result<T> + 'static,
 ) -> Result<Vec<(String, Result<T>)>> {
-    let tenants = chosen(db, words).await?;
+    let tenants = meant(db, words).await?;
     let gate = Rc::new(Semaphore::new(AT_ONCE));
     let shared = Rc::new((control.clone(), keyring, read));
     let local = LocalSet::new();

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Ground, build, server, stale};
 use crate::control::ControlSite;
-use crate::db::Db;
 use crate::db::transfer::{self, Door};
+use crate::db::{Cause, Db, Fault};
 use crate::error::{Error, Kind, Result};
 use crate::files;
 use crate::host::SiteAddress;
@@ -18,6 +18,7 @@ use crate::snapshot::manifest::{Facts, Moodle};
 use crate::snapshot::shelf::require_fits;
 use crate::steps::blocking;
 use crate::tenant::Tenant;
+use crate::warning::Matter;
 
 /// Moodle answers 503 with this page while it is there (lib/setup.php).
 const CLOSED: &str = "climaintenance.html";
@@ -35,7 +36,8 @@ pub(crate) async fn take(ground: &mut Ground<'_>, id: &str, name: Option<&str>, 
             if shelf.open(id).is_ok() {
                 return Ok(());
             }
-            let draft = shelf.begin(id)?;
+            let (begun, own) = (shelf.clone(), id.to_owned());
+            let draft = blocking(move || begun.begin(&own)).await?;
             let door = Door::of_tenant(tenant, &control.settings, keyring)?;
             transfer::dump(&door, &draft.database_path()).await?;
             let mut site = Db::open_tenant(tenant, &control.settings, keyring).await?;
@@ -98,8 +100,9 @@ pub(crate) async fn require_alone(ground: &mut Ground<'_>) -> Result<()> {
         .of_tenant(tenant.address.to_string()))
 }
 
-/// Puts a snapshot in the tenant's place. `safety` is the id of the snapshot that is taken of what is there.
-pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&str>) -> Result<()> {
+/// Puts a snapshot in the tenant's place. `safety` is the id of the snapshot that is taken of what is there, where it is a
+/// Moodle: to bring back one that is broken is what snapshots are for.
+pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: &str) -> Result<()> {
     check(ground.control, ground.tenant, id)?;
     if !ground.steps.is_done("contents") {
         require_alone(ground).await?;
@@ -108,10 +111,20 @@ pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&s
     let wwwroot = SiteAddress::parse(&shelf.open(id)?.facts.wwwroot).ok();
     let (verified, wanted) = (build::shelf(ground), id.to_owned());
     ground.steps.step("verified", async || blocking(move || verified.verify(&wanted).map(drop)).await).await?;
-    if let Some(safety) = safety {
-        take(ground, safety, None, "safety").await?;
-    }
     let dataroot = PathBuf::from(&ground.tenant.dataroot);
+    // From then on the database may be half emptied: what is there is nothing to keep.
+    if !ground.steps.is_done("closed") {
+        if !dataroot.exists() {
+            files::make_folder(&dataroot)?;
+        }
+        match take(ground, safety, None, "safety").await {
+            Err(error) if holds_no_moodle(&error) => ground.steps.warn(
+                Matter::SnapshotMissing,
+                format!("what was there is in no snapshot, for its database holds no whole Moodle: {error}"),
+            ),
+            taken => taken?,
+        }
+    }
     ground.steps.step("closed", async || close(&dataroot)).await?;
     stale::end_sessions(ground).await?;
     let Ground { control, keyring, db, tenant, steps } = ground;
@@ -123,7 +136,7 @@ pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&s
             build::give(db, tenant, control, keyring).await
         })
         .await?;
-    let label = format!("{}-before-{}", tenant.id, safety.unwrap_or(id));
+    let label = format!("{}-before-{safety}", tenant.id);
     let old = files::place_aside(&dataroot, &label)?;
     let whole = dataroot.clone();
     let mut told = Vec::new();
@@ -166,6 +179,11 @@ pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: Option<&s
             blocking(move || files::remove(&old)).await
         })
         .await
+}
+
+/// Whether a tenant's database is not there, or lacks tables that every Moodle has.
+fn holds_no_moodle(error: &Error) -> bool {
+    error.kind() == Kind::NoMoodle || Fault::of(error).is_some_and(|fault| fault.cause() == Cause::NoDatabase)
 }
 
 /// The same site at the same address keeps who it is; another one becomes this one.

@@ -24,6 +24,11 @@ pub(crate) const RETENTION_DAYS: i64 = 30;
 pub(crate) async fn discard(ground: &mut Ground<'_>, from: State, days: i64) -> Result<()> {
     let label = label(ground);
     let Ground { control, keyring, db, tenant, steps } = ground;
+    // It may have been opened again since the plan: a run that was killed is resumed with the plan it had.
+    if tenant.state != from && tenant.state != State::Trashed {
+        let message = format!("the tenant is {} by now, not {}", tenant.state.word(), from.word());
+        return Err(Error::new(Kind::StateRefused, message).of_tenant(tenant.address.to_string()));
+    }
     let dataroot = PathBuf::from(&tenant.dataroot);
     let moved = files::place_aside(&dataroot, &label)?;
     let mut told = Vec::new();

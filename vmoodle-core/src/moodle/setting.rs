@@ -96,7 +96,9 @@ const IDENTITY: &[&str] = &[
 
 /// Whether a setting says who the site is.
 pub fn is_identity(plugin: Option<&str>, name: &str) -> bool {
-    if plugin.is_some() { name == "version" } else { IDENTITY.contains(&name) }
+    // MariaDB finds a name in any case of letters.
+    let is = |known: &str| known.eq_ignore_ascii_case(name);
+    if plugin.is_some() { is("version") } else { IDENTITY.iter().any(|known| is(known)) }
 }
 
 /// A change of one setting; `None` is a setting that has no row.

@@ -39,7 +39,7 @@ pub(super) fn check(setting: &Setting, force: bool) -> Result<()> {
     if plugin.is_none() && overrides::is_boots(name) {
         return refused("is set by vmoodle itself", "change the tenant's row in the registry");
     }
-    if plugin.is_none() && name == "siteidentifier" {
+    if plugin.is_none() && name.eq_ignore_ascii_case("siteidentifier") {
         return refused("is never changed alone", "its caches would be those of another site");
     }
     if setting::is_identity(plugin.as_deref(), name) && !force {
@@ -182,7 +182,7 @@ mod tests {
         for never in ["dbname", "wwwroot", "dataroot", "pathtophp", "siteidentifier"] {
             assert!(!checked(never, true), "{never}");
         }
-        for forced in ["version", "siteadmins", "mod_quiz/version"] {
+        for forced in ["version", "SiteAdmins", "mod_quiz/Version"] {
             assert!(!checked(forced, false) && checked(forced, true), "{forced}");
         }
         assert!(checked("theme", false) && checked("auth_db/dbname", false));

@@ -37,7 +37,14 @@ impl Operation for PurgeTrash {
     }
 
     fn apply<'a>(&'a self, work: &'a mut Work<'_>, _: &'a [Change]) -> Doing<'a, ()> {
-        Box::pin(async move { trash::remove(&mut work.ground()?).await })
+        Box::pin(async move {
+            // It may have been brought back since the plan: a run that was killed is resumed with the plan it had.
+            if work.tenant.state != State::Trashed {
+                let message = format!("the tenant is {} by now", work.tenant.state.word());
+                return Err(Error::new(Kind::StateRefused, message).of_tenant(work.tenant.address.to_string()));
+            }
+            trash::remove(&mut work.ground()?).await
+        })
     }
 
     fn undo<'a>(&'a self, _: &'a mut Work<'_>, _: &'a [Change]) -> Doing<'a, ()> {

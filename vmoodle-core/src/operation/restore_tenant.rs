@@ -9,6 +9,10 @@ use crate::parameter::{Param, Type};
 use crate::registry::farm::now;
 use crate::snapshot::shelf::new_id;
 use crate::steps::Doing;
+use crate::warning::Matter;
+
+/// Where an undo keeps the number of its own safety snapshot.
+const SAFETY: &str = "safety snapshot";
 
 /// Puts a snapshot in a tenant’s place; what is there is put away first, by a snapshot of its own.
 pub(super) struct RestoreTenant;
@@ -40,7 +44,7 @@ impl Operation for RestoreTenant {
     fn apply<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(async move {
             let (before, after) = ends(changes)?;
-            snapshots::restore(&mut work.ground()?, after, Some(before)).await?;
+            snapshots::restore(&mut work.ground()?, after, before).await?;
             work.forget_all().await
         })
     }
@@ -48,7 +52,18 @@ impl Operation for RestoreTenant {
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(async move {
             let (before, _) = ends(changes)?;
-            snapshots::restore(&mut work.ground()?, before, None).await?;
+            let mut ground = work.ground()?;
+            // People may have worked on it since: that can be had back too.
+            let safety = match ground.steps.recall(SAFETY).and_then(Value::as_str) {
+                Some(id) => id.to_owned(),
+                None => {
+                    let id = new_id(ground.tenant.address.host().as_str(), now());
+                    ground.steps.remember(SAFETY, json!(id)).await?;
+                    id
+                }
+            };
+            snapshots::restore(&mut ground, before, &safety).await?;
+            ground.steps.warn(Matter::SnapshotKept, format!("what was there before is in the snapshot `{safety}`"));
             work.forget_all().await
         })
     }

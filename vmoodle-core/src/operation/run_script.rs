@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::escape;
 use crate::lifecycle::process::{self, Task};
 use crate::lifecycle::{require_whole, script};
+use crate::moodle::setting::names_secret;
 use crate::parameter::{Param, Type};
 use crate::secret::{Keyring, Stored};
 use crate::steps::{self, Doing, blocking};
@@ -100,7 +101,7 @@ impl Given {
         if arguments.iter().any(|one| one.contains('\0')) {
             return Err(bad("`arguments` cannot hold a zero octet"));
         }
-        if let Some(option) = arguments.iter().find_map(|one| secret_option(one)) {
+        if let Some(option) = secret_option(&script, &arguments) {
             return Err(bad(&format!("`{}` would show a secret to every user of the machine", escape(option)))
                 .hint("give it to the script by `secret_input`, which it reads from its standard input"));
         }
@@ -118,11 +119,17 @@ impl Given {
     }
 }
 
-/// The name of an option whose value is a secret.
-fn secret_option(argument: &str) -> Option<&str> {
-    let (name, _) = argument.split_once('=')?;
-    let mut words = name.trim_start_matches('-').split(['-', '_']);
-    (name.starts_with('-') && words.any(|word| SECRETS.contains(&word.to_ascii_lowercase().as_str()))).then_some(name)
+/// The name of an option whose value is a secret: by its own name, or, as `admin/cli/cfg.php` takes it, by the setting's.
+fn secret_option<'a>(script: &str, arguments: &'a [String]) -> Option<&'a str> {
+    let options = || arguments.iter().filter_map(|one| one.split_once('=')).filter(|(name, _)| name.starts_with('-'));
+    let sets_secret = options().any(|(name, value)| name == "--name" && names_secret(value));
+    let is_secret = |name: &str| {
+        let mut words = name.trim_start_matches('-').split(['-', '_']);
+        words.any(|word| SECRETS.contains(&word.to_ascii_lowercase().as_str()))
+            || name == "-p" && script.ends_with("/reset_password.php")
+            || name == "--set" && sets_secret
+    };
+    options().map(|(name, _)| name).find(|name| is_secret(name))
 }
 
 fn input(work: &Work<'_>) -> Result<String> {
@@ -170,14 +177,17 @@ mod tests {
 
     #[test]
     fn arguments_are_a_list_of_texts_without_secrets() {
-        let given = read(&json!({"arguments": ["--name=l'été", "--passing-grade=3", "password", ""]})).unwrap();
-        assert_eq!(given.arguments.len(), 4);
+        let given =
+            read(&json!({"arguments": ["--name=l'été", "--set=x", "--passing-grade=3", "password", ""]})).unwrap();
+        assert_eq!(given.arguments.len(), 5);
         for bad in [
             json!({"arguments": "--x"}),
             json!({"arguments": [1]}),
             json!({"arguments": ["a\0b"]}),
             json!({"arguments": ["--new-password=hidden!"]}),
             json!({"arguments": ["--adminpass=hidden!"]}),
+            json!({"arguments": ["--set=hidden!", "--name=smtppass"]}),
+            json!({"script": "admin/cli/reset_password.php", "arguments": ["-u=admin", "-p=hidden!"]}),
             json!({"arguments": ["x".repeat(MOST_BYTES + 1)]}),
             json!({"time_limit": 0}),
             json!({"script": "../x.php"}),

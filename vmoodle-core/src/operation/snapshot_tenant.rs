@@ -70,8 +70,16 @@ impl Operation for SnapshotTenant {
 
     fn undo<'a>(&'a self, work: &'a mut Work<'_>, changes: &'a [Change]) -> Doing<'a, ()> {
         Box::pin(async move {
+            let given = work.parameters.get("name").and_then(Value::as_str).map(str::to_owned);
             let (ground, id) = (work.ground()?, id_in(changes)?.to_owned());
             let snapshots = build::shelf(&ground);
+            if let Ok(Some(name)) = snapshots.open(&id).map(|one| one.facts.name)
+                && Some(&name) != given.as_ref()
+            {
+                let message = format!("the snapshot `{id}` has become the template `{name}`");
+                return Err(Error::new(Kind::StateRefused, message)
+                    .hint("delete it where that is meant: `php local/vmoodle/cli/snapshot.php --delete=...`"));
+            }
             ground.steps.step("deleted", async || blocking(move || snapshots.delete_all(&[id])).await).await?;
             let gone = pruned(changes).len();
             if gone > 0 {

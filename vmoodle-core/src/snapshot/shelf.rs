@@ -16,9 +16,12 @@ use crate::host::escape;
 use crate::moodle::code::Code;
 use crate::moodle::version::Version;
 use crate::secret::random_bytes;
+use rustix::fs::{FlockOperation, flock};
 
 const DATABASE: &str = "database.sql.zst";
 const LIST: &str = "files.jsonl.zst";
+/// Who takes a snapshot holds it with others, who sweeps alone: an object of a snapshot that is not sealed yet is in no list.
+const LOCK: &str = ".lock";
 /// How old what nobody finished or holds must be before it is swept.
 const YOUNG: Duration = Duration::from_hours(24);
 
@@ -114,7 +117,24 @@ impl Shelf {
             let private = fs::Permissions::from_mode(0o700);
             fs::set_permissions(path, private).map_err(failed("set the mode of", path))?;
         }
-        Ok(Draft { shelf: self.clone(), id: id.to_owned(), folder, files: 0, octets: 0 })
+        let lock = self.lock()?;
+        flock(&lock, FlockOperation::LockShared).map_err(|e| failed("lock", &self.root)(e.into()))?;
+        Ok(Draft { shelf: self.clone(), id: id.to_owned(), folder, files: 0, octets: 0, _lock: lock })
+    }
+
+    fn lock(&self) -> Result<fs::File> {
+        let path = self.root.join(LOCK);
+        fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed("open", &path))
+    }
+
+    /// The shelf for oneself, until the file is closed; `None` while somebody takes a snapshot.
+    fn alone(&self) -> Result<Option<fs::File>> {
+        let lock = self.lock()?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(lock)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(failed("lock", &self.root)(error.into())),
+        }
     }
 
     /// Checks every octet of a snapshot against what its manifest says; fails with [`Kind::SnapshotDamaged`].
@@ -199,16 +219,25 @@ impl Shelf {
         self.delete_all(&[manifest.id])
     }
 
-    /// Deletes snapshots by their numbers, where they are there, and the files that no other one holds.
+    /// Deletes snapshots by their numbers, where they are there, and the files that no other one holds; of those, where a list
+    /// is damaged or somebody takes a snapshot, the next sweep that can.
     pub fn delete_all(&self, ids: &[String]) -> Result<()> {
         for id in ids.iter().filter(|id| is_word(id)) {
             files::remove(&self.root.join(id))?;
         }
-        self.sweep().map(drop)
+        match self.sweep() {
+            Err(error) if error.kind() == Kind::SnapshotDamaged => Ok(()),
+            swept => swept.map(drop),
+        }
     }
 
-    /// Removes what no snapshot holds, and what nobody finished, once it is a day old; gives how many files went.
+    /// Removes what no snapshot holds, and what nobody finished, once it is a day old; gives how many files went. Nothing goes
+    /// while somebody takes a snapshot.
     pub fn sweep(&self) -> Result<u64> {
+        if !self.root.is_dir() {
+            return Ok(0);
+        }
+        let Some(_alone) = self.alone()? else { return Ok(0) };
         let mut live = HashSet::new();
         let folders = match fs::read_dir(&self.root) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(0),
@@ -216,7 +245,7 @@ impl Shelf {
         };
         for folder in folders.flatten() {
             let (path, name) = (folder.path(), folder.file_name().to_string_lossy().into_owned());
-            if name == "objects" {
+            if name == "objects" || name == LOCK {
                 continue;
             }
             let old = folder.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
@@ -269,6 +298,8 @@ pub struct Draft {
     folder: PathBuf,
     files: u64,
     octets: u64,
+    /// Lets nobody sweep.
+    _lock: fs::File,
 }
 
 impl Draft {
@@ -323,13 +354,20 @@ impl Draft {
     ) -> std::io::Result<Result<bool>> {
         let path = relative.to_str().ok_or_else(|| std::io::Error::other("its name is not UTF-8"))?.to_owned();
         let name = relative.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let named = path.starts_with("filedir/") && name.len() == 40 && name.bytes().all(|b| b.is_ascii_hexdigit());
-        let hash = if named { name.to_owned() } else { hash_of(file, false)? };
-        let new = self.shelf.store.put(file, &hash, named);
-        list.push(&Entry { path, octets: meta.len(), hash, mode: meta.mode() & 0o777 })?;
+        let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        let named = path.starts_with("filedir/") && name.len() == 40 && name.bytes().all(is_digit);
+        let put =
+            if named { self.shelf.store.link(file, name, meta.len()) } else { self.shelf.store.copy(file, meta.len()) };
+        let put = match put {
+            // What a running site removes meanwhile was not there.
+            Err(_) if !file.exists() => return Ok(Ok(false)),
+            Err(error) => return Ok(Err(error)),
+            Ok(put) => put,
+        };
+        list.push(&Entry { path, octets: put.octets, hash: put.hash, mode: meta.mode() & 0o777 })?;
         self.files += 1;
-        self.octets += meta.len();
-        Ok(new)
+        self.octets += put.octets;
+        Ok(Ok(put.is_new))
     }
 
     /// Makes it a snapshot.
@@ -349,5 +387,117 @@ impl Draft {
         fs::rename(&self.folder, &sealed).map_err(failed("put in place", &sealed))?;
         let _ = fs::File::open(&self.shelf.root).and_then(|root| root.sync_all());
         Ok(manifest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::SystemTime;
+
+    use super::super::manifest::Moodle;
+    use super::*;
+
+    /// The SHA-1 of `content`.
+    const CONTENT: &str = "filedir/04/0f/040f06fd774092478d450774f5ba30c5da78acc8";
+
+    /// A shelf, and a dataroot with a file as old as a site is.
+    fn stage() -> (tempfile::TempDir, Shelf, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let (shelf, dataroot) = (Shelf::new(folder.path().join("shelf")), folder.path().join("data"));
+        let file = dataroot.join(CONTENT);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "content").unwrap();
+        File::options().append(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        (folder, shelf, dataroot)
+    }
+
+    fn taken(shelf: &Shelf, id: &str, dataroot: &Path, meanwhile: impl FnOnce()) -> Manifest {
+        let mut draft = shelf.begin(id).unwrap();
+        fs::write(draft.database_path(), "").unwrap();
+        draft.take_files(dataroot).unwrap();
+        meanwhile();
+        let moodle = Moodle { version: "1".into(), release: "1".into(), branch: "1".into() };
+        let facts = Facts {
+            name: None,
+            wwwroot: "https://a.example.org".into(),
+            site: "A".into(),
+            made_at: 1,
+            moodle,
+            plugins: [].into(),
+            engine: "pgsql".into(),
+            prefix: "mdl_".into(),
+            quiet: true,
+        };
+        draft.seal(facts).unwrap()
+    }
+
+    #[test]
+    fn files_of_a_snapshot_that_is_being_taken_are_not_swept() {
+        let (_folder, shelf, dataroot) = stage();
+        taken(&shelf, "1-a", &dataroot, || assert_eq!(shelf.sweep().unwrap(), 0));
+        shelf.verify("1-a").unwrap();
+        taken(&shelf, "2-a", &dataroot, || shelf.delete("1-a").unwrap());
+        shelf.verify("2-a").unwrap();
+        shelf.delete("2-a").unwrap();
+        assert!(dataroot.join(CONTENT).is_file() && !shelf.store.path_of(&CONTENT[14..]).exists(), "nobody holds it");
+    }
+
+    #[test]
+    fn a_file_that_grows_meanwhile_is_taken_as_it_was_at_one_moment() {
+        let (_folder, shelf, dataroot) = stage();
+        let (log, stop) = (dataroot.join("php_errors.log"), AtomicBool::new(false));
+        fs::write(&log, "").unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut log = File::options().append(true).open(&log).unwrap();
+                for _ in 0..20_000 {
+                    log.write_all(&[b'x'; 1000]).unwrap();
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    std::thread::yield_now();
+                }
+            });
+            for number in 1..=10 {
+                taken(&shelf, &format!("{number}-a"), &dataroot, || ());
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        for number in 1..=10 {
+            shelf.verify(&format!("{number}-a")).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_may_have_any_name_that_a_file_system_takes() {
+        let (folder, shelf, dataroot) = stage();
+        let names = ["a\tb\nc.pdf", "filedir/0123456789ABCDEF0123456789ABCDEF01234567"];
+        for name in names {
+            fs::write(dataroot.join(name), name).unwrap();
+        }
+        taken(&shelf, "1-a", &dataroot, || ());
+        shelf.verify("1-a").unwrap();
+        let target = folder.path().join("new");
+        fs::create_dir(&target).unwrap();
+        assert_eq!(shelf.unpack_files("1-a", &target).unwrap(), 3);
+        for name in names {
+            assert_eq!(fs::read_to_string(target.join(name)).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn a_damaged_list_keeps_all_files_and_lets_other_snapshots_go() {
+        let (_folder, shelf, dataroot) = stage();
+        for id in ["1-a", "2-a"] {
+            taken(&shelf, id, &dataroot, || ());
+        }
+        fs::write(shelf.root.join("1-a").join(LIST), "rotten").unwrap();
+        shelf.delete("2-a").unwrap();
+        assert_eq!(shelf.open("2-a").unwrap_err().kind(), Kind::SnapshotNotFound);
+        assert_eq!(shelf.sweep().unwrap_err().kind(), Kind::SnapshotDamaged);
+        assert!(shelf.store.path_of(&CONTENT[14..]).exists());
     }
 }

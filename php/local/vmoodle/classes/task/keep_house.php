@@ -17,7 +17,9 @@
 namespace local_vmoodle\task;
 
 use local_vmoodle\bridge;
+use local_vmoodle\local\job_end;
 use local_vmoodle\local\spare_pool;
+use local_vmoodle\native_exception;
 
 /**
  * Removes what is over age in the trash and in the journal, and what killed runs have left, and refills the pools of spare sites.
@@ -37,8 +39,12 @@ class keep_house extends \core\task\scheduled_task {
         if (!bridge::is_control_site()) {
             return;
         }
-        $swept = bridge::snapshot_sweep();
-        mtrace(get_string('taskswept', 'local_vmoodle', $swept));
+        try {
+            mtrace(get_string('taskswept', 'local_vmoodle', bridge::snapshot_sweep()));
+        } catch (native_exception $exception) {
+            // A damaged snapshot keeps the files of all; the rest of the house is kept all the same.
+            mtrace($exception->getMessage());
+        }
         $age = (int)get_config('local_vmoodle', 'jobretention');
         if ($age > 0) {
             mtrace(get_string('taskpurgedjobs', 'local_vmoodle', bridge::jobs_purge(max($age, DAYSECS))));
