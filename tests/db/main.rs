@@ -23,6 +23,7 @@ mod maintenance;
 mod many;
 mod original;
 mod plugins;
+mod policies;
 mod publish;
 mod purge;
 mod replace;

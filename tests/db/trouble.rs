@@ -294,8 +294,11 @@ on_both_engines! {
             assert_eq!(item["errorcode"], "database_taken", "{item}");
             assert!(item["error"].as_str().unwrap().contains(who), "{item}");
         };
+        let plan = |id: &Value| farm.console.plan("restore_tenant", &map(json!({"snapshot": id})), &["fla.example.org".into()]).unwrap();
+        assert_eq!(plan(&id)[0]["changes"][0]["after"], id);
         done(&farm, "restore_tenant", json!({"snapshot": id}), &["fla.example.org"]);
         database.run("CREATE TABLE wp_posts (id INT); INSERT INTO wp_posts VALUES (7)");
+        assert_eq!(plan(&id)[0]["errorcode"], "database_taken");
         refused("1 tables whose names do not begin with `mdl_`");
 
         database.run("DROP TABLE wp_posts; CREATE TABLE flb_config (id INT); INSERT INTO flb_config VALUES (8)");

@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Kind, Result};
 use crate::ident::{ConfigName, PluginName};
 
-/// Settings that decide which site runs, from which code, on which files; boot alone sets them.
+/// What tells a site's caches and its registration from those of any other: every site has its own, in its own database.
+pub const SITE_IDENTIFIER: &str = "siteidentifier";
+
+/// Settings that decide which site runs, from which code, on which files, and who it is; none comes from a policy.
 const NEVER: &[&str] = &[
     "prefix",
     "dataroot",
@@ -24,6 +27,8 @@ const NEVER: &[&str] = &[
     "vmoodlename",
     "vhost",
     "config_php_settings",
+    // Two sites of one identifier take each other's cache entries for their own.
+    SITE_IDENTIFIER,
     // Shared by mistake, each of these lets one tenant read or delete what is another's.
     "cachedir",
     "localcachedir",
@@ -52,8 +57,14 @@ pub fn check(settings: &Map<String, Value>) -> Result<()> {
     for (name, value) in settings {
         let name = ConfigName::parse(name)?;
         if is_boots(name.as_str()) {
-            return Err(Error::new(Kind::BadSetting, format!("`{name}` may not be set by an override or a policy"))
-                .hint("it decides which database, code or files a tenant runs on; the tenant's row does that"));
+            let hint = if name.as_str().eq_ignore_ascii_case(SITE_IDENTIFIER) {
+                "every site has its own, in its own database"
+            } else {
+                "it decides which database, code or files a tenant runs on; the tenant's row does that"
+            };
+            return Err(
+                Error::new(Kind::BadSetting, format!("`{name}` may not be set by an override or a policy")).hint(hint)
+            );
         }
         if name.as_str() == FORCED_PLUGIN_SETTINGS {
             check_plugin_settings(value)?;
@@ -63,7 +74,7 @@ pub fn check(settings: &Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a setting of this name decides which database, code or files a tenant runs on.
+/// Whether a setting of this name decides which database, code or files a tenant runs on, or which site it is.
 pub fn is_boots(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     NEVER.contains(&lower.as_str()) || NEVER_BEGINNING.iter().any(|start| lower.starts_with(start))
@@ -119,6 +130,32 @@ pub fn take(settings: &mut Map<String, Value>, plugin: Option<&str>, name: &str)
     if plugins.is_empty() {
         settings.shift_remove(FORCED_PLUGIN_SETTINGS);
     }
+}
+
+/// The same settings with other values: `change` gets `name` or `plugin/name` and the value.
+pub fn each(
+    settings: &Map<String, Value>,
+    mut change: impl FnMut(&str, &Value) -> Result<Value>,
+) -> Result<Map<String, Value>> {
+    let mut changed = Map::new();
+    for (name, value) in settings {
+        let value = match value.as_object().filter(|_| name == FORCED_PLUGIN_SETTINGS) {
+            None => change(name, value)?,
+            Some(plugins) => {
+                let mut of_all = Map::new();
+                for (plugin, values) in plugins {
+                    let mut of_one = Map::new();
+                    for (name, value) in values.as_object().into_iter().flatten() {
+                        of_one.insert(name.clone(), change(&format!("{plugin}/{name}"), value)?);
+                    }
+                    of_all.insert(plugin.clone(), Value::Object(of_one));
+                }
+                Value::Object(of_all)
+            }
+        };
+        changed.insert(name.clone(), value);
+    }
+    Ok(changed)
 }
 
 /// What differs between two sets: `name` or `plugin/name`, its value in the first, in the second; null where it has none.
@@ -204,6 +241,8 @@ mod tests {
             "pathtophp",
             "pathtodu",
             "cachedir",
+            "siteidentifier",
+            "SiteIdentifier",
         ] {
             assert_eq!(check(&map(json!({ name: "x" }))).unwrap_err().kind(), Kind::BadSetting, "{name}");
         }
@@ -227,6 +266,15 @@ mod tests {
         take(&mut less, None, "theme");
         assert!(less.is_empty());
         assert!(gives(&full, Some("a"), "x") && gives(&full, None, "theme") && !gives(&full, Some("b"), "x"));
+    }
+
+    #[test]
+    fn each_value_is_changed_by_its_full_name() {
+        let full = map(json!({"theme": "boost", "forced_plugin_settings": {"a": {"x": 1}, "b": {}}}));
+        let named = each(&full, |what, value| Ok(json!(format!("{what}={value}")))).unwrap();
+        let expected = json!({"theme": "theme=\"boost\"", "forced_plugin_settings": {"a": {"x": "a/x=1"}, "b": {}}});
+        assert_eq!(Value::Object(named), expected);
+        assert_eq!(each(&full, |_, value| Ok(value.clone())).unwrap(), full);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::moodle::{caches, code, version};
 use crate::registry::farm::now;
 use crate::snapshot::manifest::{Facts, Moodle};
 use crate::snapshot::shelf::require_fits;
+use crate::secret::Keyring;
 use crate::steps::blocking;
 use crate::tenant::Tenant;
 use crate::warning::Matter;
@@ -90,8 +91,12 @@ pub(crate) fn check(control: &ControlSite, tenant: &Tenant, id: &str) -> Result<
 }
 
 /// Refuses a database in which somebody else lives: it is replaced as a whole.
-pub(crate) async fn require_alone(ground: &mut Ground<'_>) -> Result<()> {
-    let Ground { control, keyring, db, tenant, .. } = ground;
+pub(crate) async fn require_alone(
+    db: &mut Db,
+    tenant: &Tenant,
+    control: &ControlSite,
+    keyring: &Keyring,
+) -> Result<()> {
     let Some(other) = server::neighbour(db, tenant, control, keyring).await? else { return Ok(()) };
     let message =
         format!("the database `{}` holds {other} too, and a snapshot replaces all of it", tenant.database.database);
@@ -105,7 +110,7 @@ pub(crate) async fn require_alone(ground: &mut Ground<'_>) -> Result<()> {
 pub(crate) async fn restore(ground: &mut Ground<'_>, id: &str, safety: &str) -> Result<()> {
     check(ground.control, ground.tenant, id)?;
     if !ground.steps.is_done("contents") {
-        require_alone(ground).await?;
+        require_alone(ground.db, ground.tenant, ground.control, ground.keyring).await?;
     }
     let shelf = build::shelf(ground);
     let wwwroot = SiteAddress::parse(&shelf.open(id)?.facts.wwwroot).ok();

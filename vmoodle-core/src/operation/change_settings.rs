@@ -1,6 +1,7 @@
 //! Settings of a tenant, changed by compare-and-swap: what several operations have in common.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde_json::{Value, json};
 
@@ -36,11 +37,11 @@ pub(super) fn check(setting: &Setting, force: bool) -> Result<()> {
     let refused =
         |why: &str, hint: &str| Err(Error::new(Kind::BadSetting, format!("`{setting}` {why}")).hint(hint.to_owned()));
     let Setting { plugin, name } = setting;
+    if plugin.is_none() && name.eq_ignore_ascii_case(overrides::SITE_IDENTIFIER) {
+        return refused("is never changed alone", "its caches would be those of another site");
+    }
     if plugin.is_none() && overrides::is_boots(name) {
         return refused("is set by vmoodle itself", "change the tenant's row in the registry");
-    }
-    if plugin.is_none() && name.eq_ignore_ascii_case("siteidentifier") {
-        return refused("is never changed alone", "its caches would be those of another site");
     }
     if setting::is_identity(plugin.as_deref(), name) && !force {
         return refused("says who the site is", "give `force` where that is meant");
@@ -75,12 +76,10 @@ pub(super) async fn plan(work: &mut Work<'_>, wanted: &Wishes, force: bool) -> R
     for (setting, Wish { value: after, hidden }) in wanted {
         let before = current.get(setting).cloned();
         if before != *after {
-            let show = if *hidden { sealed } else { shown };
-            changes.push(Change {
-                what: setting.to_string(),
-                before: show(setting, before, work.keyring)?,
-                after: show(setting, after.clone(), work.keyring)?,
-            });
+            let show = |value: Option<String>| {
+                if *hidden { sealed(setting, value, work.keyring) } else { shown(setting, value, work.keyring) }
+            };
+            changes.push(Change { what: setting.to_string(), before: show(before)?, after: show(after.clone())? });
         }
     }
     if changes.is_empty() {
@@ -139,7 +138,7 @@ pub(super) fn shown(setting: &Setting, value: Option<String>, keyring: &Keyring)
 }
 
 /// As [`shown`], of a setting that is a secret whatever its name says.
-pub(super) fn sealed(setting: &Setting, value: Option<String>, keyring: &Keyring) -> Result<Value> {
+pub(super) fn sealed(setting: &dyn Display, value: Option<String>, keyring: &Keyring) -> Result<Value> {
     match value {
         None => Ok(Value::Null),
         Some(value) => {
@@ -179,7 +178,7 @@ mod tests {
     #[test]
     fn what_boot_sets_and_who_the_site_is_are_not_set_by_a_slip() {
         let checked = |name: &str, force| check(&Setting::parse(name, None).unwrap(), force).is_ok();
-        for never in ["dbname", "wwwroot", "dataroot", "pathtophp", "siteidentifier"] {
+        for never in ["dbname", "wwwroot", "dataroot", "pathtophp", "siteidentifier", "SITEIDENTIFIER"] {
             assert!(!checked(never, true), "{never}");
         }
         for forced in ["version", "SiteAdmins", "mod_quiz/Version"] {

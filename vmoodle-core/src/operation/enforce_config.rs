@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::change_policy::{self, name, nested};
+use super::change_policy::{self, Wanted, name};
 use super::contract::{Change, Meta, Operation, Work};
 use crate::error::{Error, Kind, Result};
 use crate::overrides;
@@ -16,6 +16,9 @@ use crate::targets::Targets;
 /// Writes the settings `values` into the policy `policy`, which is made where there is none and means the tenants of
 /// `targets`. Settings that it has already and are not named stay; a policy that is there keeps its selector where none is
 /// given. One publication brings it to every tenant; the tenants of the job are those whose plan is shown.
+///
+/// `values` are a JSON object of `name` or `plugin/name` to any value, or to `{"secret": ...}`, which is masked whatever the
+/// setting's name says.
 pub(super) struct EnforceConfig;
 
 static META: Meta = Meta {
@@ -38,23 +41,27 @@ impl Operation for EnforceConfig {
         &META
     }
 
-    fn prepare(&self, parameters: &mut Map<String, Value>, _: &Keyring) -> Result<()> {
+    /// Leaves `values` with their settings' own names, each checked, secrets sealed.
+    fn prepare(&self, parameters: &mut Map<String, Value>, keyring: &Keyring) -> Result<()> {
         name(parameters)?;
-        values(parameters)?;
-        targets(parameters).map(|_| ())
+        targets(parameters)?;
+        let values = change_policy::prepared(values(parameters)?, keyring)?;
+        parameters.insert("values".to_owned(), Value::Object(values));
+        Ok(())
     }
 
     fn plan<'a>(&'a self, work: &'a mut Work<'_>) -> Doing<'a, Vec<Change>> {
         Box::pin(async move {
-            let (name, values, targets) = (name(work.parameters)?, values(work.parameters)?, targets(work.parameters)?);
+            let (name, targets) = (name(work.parameters)?, targets(work.parameters)?);
+            let Wanted { settings, hidden } = change_policy::read(values(work.parameters)?, work.keyring)?;
             let wanted = |old: Option<&Stored>| {
                 let mut new = old.cloned().unwrap_or_else(|| Stored::new(vec!["all".to_owned()]));
                 new.enabled = true;
                 new.targets = targets.unwrap_or(new.targets);
-                overrides::lay_over(&mut new.settings, &values);
+                overrides::lay_over(&mut new.settings, &settings);
                 Ok(Some(new))
             };
-            change_policy::plan(work, &name, wanted).await
+            change_policy::plan(work, &name, &hidden, wanted).await
         })
     }
 
@@ -67,12 +74,12 @@ impl Operation for EnforceConfig {
     }
 }
 
-fn values(parameters: &Map<String, Value>) -> Result<Map<String, Value>> {
+fn values(parameters: &Map<String, Value>) -> Result<&Map<String, Value>> {
     let values = parameters.get("values").and_then(Value::as_object).filter(|values| !values.is_empty());
-    nested(values.ok_or_else(|| {
+    values.ok_or_else(|| {
         Error::new(Kind::BadParameter, "`values` is no JSON object with settings")
             .hint("write `{\"theme\": \"boost\", \"auth_manual/expiration\": 0}`")
-    })?)
+    })
 }
 
 fn targets(parameters: &Map<String, Value>) -> Result<Option<Vec<String>>> {

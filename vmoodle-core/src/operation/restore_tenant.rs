@@ -75,7 +75,7 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     let wanted = work.parameters.get("snapshot").and_then(Value::as_str).unwrap_or_default();
     let manifest = build::shelf_of(work.control).open(wanted)?;
     snapshots::check(work.control, work.tenant, &manifest.id)?;
-    snapshots::require_alone(&mut work.ground()?).await?;
+    snapshots::require_alone(work.db, work.tenant, work.control, work.keyring).await?;
     let safety = new_id(work.tenant.address.host().as_str(), now());
     Ok(vec![Change { what: "contents".into(), before: json!(safety), after: json!(manifest.id) }])
 }
