@@ -13,6 +13,7 @@ use crate::farm::FarmId;
 use crate::secret::Secret;
 use crate::settings::Shared;
 use crate::tenant::Tenant;
+use crate::warning::{Matter, Warning};
 
 /// Where a site's sessions are kept beside its table `sessions`.
 #[derive(Debug, PartialEq, Eq)]
@@ -163,6 +164,12 @@ pub async fn delete_in_redis(server: &Server, prefix: &str, sessions: &[(i64, Ve
 pub async fn everybody(db: &mut Db) -> Result<Vec<i64>> {
     let rows = db.fetch("SELECT id FROM {user}", &[]).await?;
     Ok(std::iter::once(0).chain(rows.iter().filter_map(|row| row.int("id"))).collect())
+}
+
+/// The warning for sessions that `class` keeps, which is asked by PHP only.
+pub fn stay(class: &str) -> Warning {
+    let message = format!("sessions are kept by `{class}`, which only PHP can reach: only their rows are gone");
+    Warning::new(Matter::SessionsStay, message)
 }
 
 /// The error for a folder whose files cannot be deleted.
