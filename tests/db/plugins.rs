@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 use support::database::{Database, Engine};
 use support::need::{self, Need};
+use support::redis::Redis;
 use support::{moodle, root, schema, tenant};
 use vmoodle_core::Kind;
+use vmoodle_core::settings::Shared;
 
 use crate::life::{done, run, submit, undo};
 use crate::{Farm, farm, map, on_both_engines};
@@ -264,6 +266,75 @@ on_both_engines! {
         let told = database.run("SELECT userid, plugin, name, oldvalue, value FROM mdl_config_log ORDER BY id DESC LIMIT 3");
         let told: Vec<_> = told.lines().map(|line| line.replace('\t', " ")).collect();
         assert_eq!(told, ["0 meta enrol_plugins_enabled 1 0", "0 meta enrol_plugins_enabled 0 1", "0 core auth email email,cas"]);
+    }
+
+    fn people_of_an_authentication_that_changes_are_signed_out_of_redis_too(engine: Engine) {
+        let Some(redis) = Redis::shared() else { return };
+        let Some(mut farm) = farm("plugins_redis", engine) else { return };
+        let database = small(&farm, HOST);
+        let user = if engine == Engine::MariaDb { "`mdl_user`" } else { "\"mdl_user\"" };
+        database.run(&format!(
+            "UPDATE {user} SET auth = 'cas' WHERE username = 'guest';
+             INSERT INTO mdl_config_plugins (plugin, name, value) VALUES ('auth_ldap', 'version', '2024100700')"
+        ));
+        let id = farm.console.tenant(HOST).unwrap()["id"].as_i64().unwrap();
+        let own = farm.control.farm().tenant_prefix(vmoodle_core::tenant::TenantId(u32::try_from(id).unwrap()));
+        let other = format!("other_{}_", farm.database.name);
+        let sign_in = || {
+            for prefix in [&own, &other] {
+                for (user, sid) in [("0", "v"), ("1", "a"), ("1", "b"), ("2", "c")] {
+                    redis.run(&["HSET", &format!("{prefix}user_{user}"), sid, "1"]);
+                    redis.run(&["HSET", &format!("{prefix}session_{sid}"), "sessdata", "x"]);
+                }
+            }
+        };
+        let keys = |prefix: &str| {
+            let keys = redis.run(&["KEYS", &format!("{prefix}*")]);
+            let mut keys: Vec<String> = keys.lines().map(|key| key.trim().replace(prefix, "")).collect();
+            keys.sort();
+            keys.join(" ")
+        };
+        let kept_in = |farm: &mut Farm, class: &str, port: u16| {
+            farm.control.settings.shared = Shared::read(|name| match name {
+                "session_handler_class" => Some(class.into()),
+                "session_redis_host" => Some("127.0.0.1".into()),
+                "session_redis_port" => Some(port.to_string()),
+                _ => None,
+            });
+            farm.console = vmoodle_core::console::Console::new(farm.control.clone());
+        };
+        let warnings = |farm: &Farm, job: i64| farm.console.job(job).unwrap()["items"][0]["warnings"].clone();
+        let (all, left) = ("session_a session_b session_c session_v user_0 user_1 user_2", "session_c session_v user_0 user_2");
+        let wish = |plugin: &str, state: &str| json!({"plugin": plugin, "state": state});
+
+        // A server that does not answer leaves all as it was, so that a retry finds its work.
+        kept_in(&mut farm, r"\core\session\redis", 1);
+        sign_in();
+        let down = submit(&farm, "plugin_state", wish("auth_cas", "enabled"), &[HOST]).unwrap();
+        assert_eq!(run(&farm, down), json!({"failed": 1}));
+        kept_in(&mut farm, r"\core\session\redis", redis.port());
+        assert_eq!(keys(&own), all);
+        let retry = farm.console.job_retry(down).unwrap();
+        assert_eq!(run(&farm, retry), json!({"done": 1}));
+        assert_eq!(keys(&own), left, "turned on");
+        let told = warnings(&farm, retry);
+        assert!(told[0]["code"] == "signed_out" && told[0]["message"].as_str().unwrap().starts_with("2 people"), "{told}");
+
+        sign_in();
+        done(&farm, "plugin_state", wish("auth_ldap", "enabled"), &[HOST]);
+        assert_eq!(keys(&own), all, "nobody has signed in by that");
+        let off = done(&farm, "plugin_state", wish("auth_cas", "disabled"), &[HOST]);
+        assert_eq!(keys(&own), left, "turned off");
+        sign_in();
+        undo(&farm, off);
+        assert_eq!(keys(&own), left, "put back");
+        assert_eq!(keys(&other), all);
+
+        kept_in(&mut farm, r"\core\session\memcached", 1);
+        let elsewhere = done(&farm, "plugin_state", wish("auth_cas", "disabled"), &[HOST]);
+        assert_eq!(warnings(&farm, elsewhere)[0]["code"], "sessions_stay");
+        let names: Vec<String> = [&own, &other].iter().flat_map(|prefix| all.split(' ').map(move |key| format!("{prefix}{key}"))).collect();
+        redis.run(&[&["DEL"], names.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
     }
 
     fn plugins_that_are_on_are_put_in_order(engine: Engine) {

@@ -56,6 +56,17 @@ fn both(farm: &Farm) -> (Database, Database) {
     (one, two)
 }
 
+/// A table of names and values, as those of LTI tools, repositories and users' preferences.
+fn settings_table(engine: Engine) -> String {
+    let auto = match engine {
+        Engine::MariaDb => "BIGINT AUTO_INCREMENT PRIMARY KEY",
+        Engine::Postgres => "BIGSERIAL PRIMARY KEY",
+    };
+    format!(
+        "CREATE TABLE mdl_x_settings (id {auto}, name VARCHAR(50) NOT NULL, userid BIGINT, label VARCHAR(9), value TEXT, UNIQUE (name))"
+    )
+}
+
 fn wish() -> Value {
     json!({"source": FROM, "table": "x_items"})
 }
@@ -183,6 +194,55 @@ on_both_engines! {
         assert!(!journal.contains("hidden!") && journal.contains("enc:v1:"));
         assert_eq!(undo(&farm, first), json!({"done": 1}));
         assert_eq!(rows(&two), before);
+    }
+
+    fn rows_whose_name_makes_a_secret_of_their_value_are_left_unless_they_are_meant(engine: Engine) {
+        let keys = Scratch::new("keys");
+        Keyring::create(&keys.join("key")).unwrap();
+        let install = support::root::workspace().join("php/local/vmoodle/db/install.xml");
+        let given = Given { keyfile: Some(keys.join("key").display().to_string()), ..Given::default() };
+        let Some(farm) = farm_with("table_named", engine, &install, given) else { return };
+        let (one, two) = both(&farm);
+        one.run(&settings_table(engine));
+        two.run(&settings_table(engine));
+        one.run(
+            "INSERT INTO mdl_x_settings (name, userid, label, value) VALUES ('url', 50, 'l', 'https://x'), ('password', 50, 'l', 'hidden!'),
+                 ('resourcekey', 50, 'l', ''), ('token', 50, 'l', 'hidden2!'), ('apikey', 999, 'l', 'hidden3!'), ('minpassword', 50, 'l', '12')",
+        );
+        two.run(
+            "INSERT INTO mdl_x_settings (name, userid, label, value) VALUES ('password', 70, 'k', 'kept1!'), ('resourcekey', 70, 'k', 'kept2!'),
+                 ('token', 70, 'k', ''), ('secret', 70, 'k', 'kept3!'), ('theme', 70, 'k', 'gone')",
+        );
+        let all = || two.run("SELECT name, userid, label, value FROM mdl_x_settings ORDER BY name");
+        let before = all();
+        let meant = json!({"source": FROM, "table": "x_settings", "delete": 1});
+        let (first, counts) = job(&farm, "copy_table", meant.clone(), &[TO]);
+        assert_eq!(counts, json!({"done": 1}), "{:#}", item(&farm, first));
+        let expected = "minpassword\t70\tl\t12\npassword\t70\tk\tkept1!\nresourcekey\t70\tk\tkept2!\nsecret\t70\tk\tkept3!\n\
+            token\t70\tk\t\nurl\t70\tl\thttps://x\n";
+        assert_eq!(all(), expected, "neither come nor change nor go");
+        assert_eq!(undo(&farm, first), json!({"done": 1}));
+        assert_eq!(all(), before);
+
+        let mut skipping = meant.clone();
+        skipping["key"] = json!("value");
+        skipping["skip"] = json!("name");
+        assert_eq!(plan(&farm, "copy_table", skipping, TO)[0]["errorcode"], "bad_parameter", "who tells a secret then?");
+
+        one.run("DELETE FROM mdl_x_settings WHERE name = 'apikey'");
+        let mut with = meant;
+        with["secrets"] = json!(1);
+        let mut by_value = with.clone();
+        by_value["key"] = json!("value");
+        let planned = plan(&farm, "copy_table", by_value, TO).to_string();
+        assert!(planned.contains("https://x") && !planned.contains("hidden") && !planned.contains("kept"), "{planned}");
+        let (first, counts) = job(&farm, "copy_table", with, &[TO]);
+        assert_eq!(counts, json!({"done": 1}), "{:#}", item(&farm, first));
+        assert!(all().contains("hidden!") && all().contains("hidden2!") && !all().contains("kept"), "{}", all());
+        let journal = farm.database.run(&format!("SELECT * FROM mdl_local_vmoodle_item WHERE jobid = {first}"));
+        assert!(!journal.contains("hidden") && journal.contains("enc:v1:"), "{journal}");
+        assert_eq!(undo(&farm, first), json!({"done": 1}));
+        assert_eq!(all(), before);
     }
 
     fn an_undo_leaves_all_as_it_is_where_somebody_changed_a_row(engine: Engine) {

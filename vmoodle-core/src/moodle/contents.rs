@@ -16,7 +16,7 @@ pub use patch::{Patches, Way};
 pub use replace::{Sample, find, put};
 pub use scope::Scope;
 pub(super) use scope::is_content;
-pub(crate) use scope::is_secret_name;
+pub(crate) use scope::{is_secret_by_name, is_secret_name};
 pub(super) use walk::{Filter, Letters, Walk};
 
 use super::serialized::{self, Malformed};

@@ -13,6 +13,7 @@ use crate::farm::FarmId;
 use crate::secret::Secret;
 use crate::settings::Shared;
 use crate::tenant::Tenant;
+use crate::warning::{Matter, Warning};
 
 /// Where a site's sessions are kept beside its table `sessions`.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ impl Keeper {
         let text = |name: &str| match settings.get(name) {
             Some(Value::String(text)) => Some(text.clone()),
             Some(Value::Number(number)) => Some(number.to_string()),
+            Some(Value::Bool(false) | Value::Null) => None,
             _ => shared.text(name).map(str::to_owned),
         };
         let own = farm.tenant_prefix(tenant.id);
@@ -40,7 +42,14 @@ impl Keeper {
                 let host = text("session_redis_host").unwrap_or_default();
                 let port = text("session_redis_port").and_then(|port| port.parse().ok()).unwrap_or(6379);
                 let database = text("session_redis_database").and_then(|number| number.parse().ok()).unwrap_or(0);
-                let is_plain = !host.contains(',') && text("session_redis_encrypt").is_none_or(|text| text == "0");
+                // Its own are a map of TLS options, as in config-dist.php; of the control site's it is told that there are some.
+                let is_encrypted = match settings.get("session_redis_encrypt") {
+                    Some(Value::Array(options)) => !options.is_empty(),
+                    Some(Value::Object(options)) => !options.is_empty(),
+                    Some(Value::Bool(flag)) => *flag,
+                    _ => text("session_redis_encrypt").is_some_and(|text| !matches!(text.as_str(), "" | "0")),
+                };
+                let is_plain = !host.contains(',') && !is_encrypted;
                 Server::parse(&host, port, text("session_redis_auth").map(Secret::new), database)
                     .filter(|_| is_plain)
                     .map_or(Self::Other(class), |server| Self::Redis(server, own))
@@ -165,6 +174,12 @@ pub async fn everybody(db: &mut Db) -> Result<Vec<i64>> {
     Ok(std::iter::once(0).chain(rows.iter().filter_map(|row| row.int("id"))).collect())
 }
 
+/// The warning for sessions that `class` keeps, which is asked by PHP only.
+pub fn stay(class: &str) -> Warning {
+    let message = format!("sessions are kept by `{class}`, which only PHP can reach: only their rows are gone");
+    Warning::new(Matter::SessionsStay, message)
+}
+
 /// The error for a folder whose files cannot be deleted.
 pub fn failed(folder: &Path, error: io::Error) -> Error {
     Error::new(Kind::FilesFailed, format!("the sessions in `{}` cannot be deleted", folder.display()))
@@ -209,6 +224,25 @@ mod tests {
         let redis = json!({"session_handler_class": "\\core\\session\\redis", "session_redis_host": "cache", "session_redis_port": "6380"});
         assert_eq!(keeper(&redis, &json!({})), Keeper::Redis(Server::parse("cache:6380", 1, None, 0).unwrap(), own));
         assert!(matches!(keeper(&redis, &json!({"session_redis_host": "a,b"})), Keeper::Other(_)), "a cluster");
+        let encrypted = |redis: &Value, encrypt: Value| {
+            matches!(keeper(redis, &json!({ "session_redis_encrypt": encrypt })), Keeper::Other(_))
+        };
+        for tls in [
+            json!({"cafile": "/ca.crt"}),
+            json!({"verify_peer": false}),
+            json!(["x"]),
+            json!(true),
+            json!(1),
+            json!("1"),
+        ] {
+            assert!(encrypted(&redis, tls.clone()), "{tls}");
+        }
+        let mut with_tls = redis.clone();
+        with_tls["session_redis_encrypt"] = json!("1");
+        assert!(matches!(keeper(&with_tls, &json!({})), Keeper::Other(_)));
+        for plain in [json!(false), json!(null), json!([]), json!({}), json!(0), json!("0"), json!("")] {
+            assert!(!encrypted(&redis, plain.clone()) && !encrypted(&with_tls, plain.clone()), "{plain}");
+        }
         assert!(matches!(keeper(&json!({"session_handler_class": "x"}), &json!({})), Keeper::Other(_)));
     }
 

@@ -9,8 +9,8 @@ use super::source::{flag, open, source, text, words};
 use crate::error::{Error, Kind, Result};
 use crate::ident::TableName;
 use crate::moodle::caches;
-use crate::moodle::contents::{Way, is_secret_name};
-use crate::moodle::records::RowChange;
+use crate::moodle::contents::{Way, is_secret_by_name, is_secret_name};
+use crate::moodle::records::{Record, RowChange};
 use crate::moodle::stale::Stale;
 use crate::moodle::table_copy::{Declared, Rule, Source, Wish};
 use crate::parameter::{Param, Type};
@@ -24,7 +24,8 @@ use crate::steps::{self, Doing, blocking};
 /// The key is the columns of the table's unique index unless `key` names others. Ids of other tables become those of the
 /// rows that are called the same on the target: users by user name, courses and roles by short name, the system context;
 /// others by a rule in `references` (see [`Rule::parse`]), and without one they are refused. `filter` takes some of the
-/// rows (`{"component": "mod_x"}`), `skip` leaves columns out, as secrets are unless `secrets` is given.
+/// rows (`{"component": "mod_x"}`), `skip` leaves columns out, as secrets are unless `secrets` is given; so are rows whose
+/// `name` makes a secret of their `value`, which stay as they are on the target too.
 ///
 /// Rows are all that is brought: what Moodle makes beside some of them (contexts, sections, files) is not made.
 pub(super) struct CopyTable;
@@ -111,9 +112,14 @@ async fn plan(work: &mut Work<'_>) -> Result<Vec<Change>> {
     let changes = rows.changes(&mut site).await;
     site.close().await;
     let changes = Rows::new(table.as_str(), changes.map_err(|error| error.of_tenant(work.tenant.address.to_string()))?);
+    let is_secret = |change: &RowChange, column: &str, value: &Value| {
+        let called = |row: &Record| row.get("name").and_then(Value::as_str).map(str::to_owned);
+        let mut names = change.before.iter().chain(&change.after).map(called);
+        value.as_str().is_some_and(|text| names.any(|name| is_secret_by_name(name.as_deref(), column, text)))
+    };
     let name = |change: &RowChange| {
         let shown = |name: &String| match change.key.get(name) {
-            Some(_) if is_secret_name(table.as_str(), name) => "_".to_owned(),
+            Some(value) if is_secret_name(table.as_str(), name) || is_secret(change, name, value) => "_".to_owned(),
             Some(Value::String(text)) => text.clone(),
             value => json!(value).to_string(),
         };

@@ -9,7 +9,6 @@ use crate::parameter::{Param, Type};
 use crate::registry::policies;
 use crate::secret::Keyring;
 use crate::steps::{Doing, blocking};
-use crate::warning::Matter;
 
 /// Ends sessions: everybody's, those of users who sign in by a method (`auth`), or those of one user (`user`, its name).
 /// Of everybody's also the files of visitors who are not signed in.
@@ -135,10 +134,7 @@ async fn end(work: &mut Work<'_>, found: Found) -> Result<()> {
         Keeper::Redis(server, prefix) => session::delete_in_redis(&server, &prefix, &in_redis).await,
         Keeper::Other(class) => {
             if let Some(steps) = work.steps.as_mut() {
-                steps.warn(
-                    Matter::SessionsStay,
-                    format!("sessions are kept by `{class}`, which only PHP can reach: only their rows are gone"),
-                );
+                steps.pass_on([session::stay(&class)]);
             }
             Ok(())
         }

@@ -9,7 +9,9 @@ use crate::error::{Error, Kind, Result};
 use crate::lifecycle::in_tenant;
 use crate::moodle::plugins::states::Asked;
 use crate::moodle::plugins::{Cell, Difference, State, States, present, write};
+use crate::moodle::session::{self, Keeper, Whose};
 use crate::registry::farm::now;
+use crate::registry::policies;
 use crate::warning::Matter;
 
 /// What must change in a site that stands as `from` to stand as `to`.
@@ -62,7 +64,12 @@ async fn put(work: &mut Work<'_>, changes: &[Change], back: bool) -> Result<()> 
     let changes: Vec<Difference> = changes.iter().map(difference).collect::<Result<_>>()?;
     let is_moodles = |one: &Difference| if back { one.back().is_moodles() } else { one.is_moodles() };
     let (by_moodle, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_moodles);
-    // What may be refused comes first.
+    // What may be refused comes first, and a server of sessions that does not answer: once the change is made, no retry
+    // would find anything to do.
+    let beside = SignedIn::find(work, &changes).await?;
+    if let Some(SignedIn { keeper: Keeper::Redis(server, prefix), users }) = &beside {
+        session::sids_in_redis(server, prefix, users).await?;
+    }
     for one in by_moodle {
         ask_moodle(work, &one, back).await?;
     }
@@ -82,15 +89,68 @@ async fn put(work: &mut Work<'_>, changes: &[Change], back: bool) -> Result<()> 
     }
     .await;
     work.leave_site(site, &done).await;
-    let left = done.map_err(|error: Error| error.of_tenant(work.tenant.address.to_string()))?;
+    let mut left = done.map_err(|error: Error| error.of_tenant(work.tenant.address.to_string()))?;
+    work.stale.extend(left.stale);
+    if let Some(beside) = beside {
+        left.sessions += beside.sign_out(work).await?;
+    }
     if let (Some(steps), true) = (work.steps.as_mut(), left.sessions > 0) {
         steps.warn(
             Matter::SignedOut,
             format!("{} people who had signed in by that authentication were signed out", left.sessions),
         );
     }
-    work.stale.extend(left.stale);
     Ok(())
+}
+
+/// The people of authentications that change, where sessions are kept by something that rows say nothing of.
+struct SignedIn {
+    keeper: Keeper,
+    users: Vec<i64>,
+}
+
+impl SignedIn {
+    async fn find(work: &mut Work<'_>, changes: &[Difference]) -> Result<Option<Self>> {
+        let names = write::authentications(changes);
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let settings = policies::settings_of(work.db, work.tenant).await?;
+        let keeper = Keeper::of(&work.control.settings.shared, work.control.farm(), work.tenant, &settings);
+        if matches!(keeper, Keeper::Folder(_)) {
+            return Ok(None);
+        }
+        let mut site = work.open_site().await?;
+        let read = async {
+            let mut users = Vec::new();
+            for name in names {
+                users.extend(session::users(&mut site, &Whose::Auth(name)).await?.unwrap_or_default());
+            }
+            Ok(users)
+        }
+        .await;
+        work.leave_site(site, &read).await;
+        let users = read.map_err(|error: Error| error.of_tenant(work.tenant.address.to_string()))?;
+        Ok((!users.is_empty()).then_some(Self { keeper, users }))
+    }
+
+    /// Ends their sessions, as Moodle's own page does (lib/classes/plugininfo/auth.php, `enable_plugin`); gives how many.
+    async fn sign_out(self, work: &mut Work<'_>) -> Result<u64> {
+        match self.keeper {
+            Keeper::Redis(server, prefix) => {
+                let found = session::sids_in_redis(&server, &prefix, &self.users).await?;
+                session::delete_in_redis(&server, &prefix, &found).await?;
+                Ok(found.iter().map(|(_, sids)| sids.len() as u64).sum())
+            }
+            Keeper::Other(class) => {
+                if let Some(steps) = work.steps.as_mut() {
+                    steps.pass_on([session::stay(&class)]);
+                }
+                Ok(0)
+            }
+            Keeper::Folder(_) => Ok(0),
+        }
+    }
 }
 
 /// How long Moodle may take to make or delete the instances of one plugin.

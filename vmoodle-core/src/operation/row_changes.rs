@@ -9,8 +9,8 @@ use super::image::Holds;
 use crate::db::Db;
 use crate::error::Result;
 use crate::ident::TableName;
-use crate::moodle::contents::{Way, is_secret_name};
-use crate::moodle::records::{self, RowChange};
+use crate::moodle::contents::{Way, is_secret_by_name, is_secret_name};
+use crate::moodle::records::{self, Record, RowChange};
 use crate::moodle::table_copy::Counts;
 
 /// How many rows of a kind are named.
@@ -52,10 +52,13 @@ impl Rows {
     /// Whether a secret is in the rows.
     pub(super) fn holds(&self) -> Holds {
         let mut rows = self.changes.iter().flat_map(|change| change.before.iter().chain(&change.after));
-        let is_secret = |(name, value): (&String, &Value)| {
-            is_secret_name(&self.table, name) && value.as_str().is_some_and(|text| !text.is_empty())
+        let is_secret = |row: &Record| {
+            let called = row.get("name").and_then(Value::as_str);
+            row.iter().filter_map(|(name, value)| Some((name, value.as_str()?))).any(|(name, text)| {
+                !text.is_empty() && is_secret_name(&self.table, name) || is_secret_by_name(called, name, text)
+            })
         };
-        if rows.any(|row| row.iter().any(is_secret)) { Holds::Secrets } else { Holds::Contents }
+        if rows.any(is_secret) { Holds::Secrets } else { Holds::Contents }
     }
 }
 
@@ -83,4 +86,29 @@ pub(super) async fn put(db: &mut Db, all: Vec<Rows>, way: Way) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_by_its_column_or_by_the_name_beside_it() {
+        let holds = |table: &str, row: Value| {
+            let row = row.as_object().cloned().unwrap();
+            Rows::new(table, vec![RowChange { key: Record::new(), before: Some(row), after: None }]).holds()
+        };
+        for secret in [json!({"apikey": "x"}), json!({"name": "password", "value": "x"})] {
+            assert_eq!(holds("x_items", secret.clone()), Holds::Secrets, "{secret}");
+        }
+        for none in [
+            json!({"apikey": ""}),
+            json!({"name": "url", "value": "x"}),
+            json!({"name": "password", "value": ""}),
+            json!({"name": "password", "other": "x"}),
+            json!({"name": null, "value": "x"}),
+        ] {
+            assert_eq!(holds("x_items", none.clone()), Holds::Contents, "{none}");
+        }
+    }
 }

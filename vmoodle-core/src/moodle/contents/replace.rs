@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::patch::{Patch, Patches, Standing, Way};
-use super::scope::{Scope, is_secret};
+use super::scope::{Scope, is_secret, is_secret_by_name};
 use super::walk::Walk;
 use super::{Needle, Rewritten, rewritten};
 use crate::db::{Cell, Db, Param, Part, Row, Sql, TextColumn};
@@ -108,7 +108,7 @@ impl Search<'_> {
                 }
                 Rewritten::New(new) => new,
             };
-            let is_hidden = is_secret(column) || is_secret_by_name(row, column, old);
+            let is_hidden = is_secret(column) || is_secret_by_name(row.text("name"), column.column.as_str(), old);
             let told = self.found.columns.entry(column.to_string()).or_default();
             told.values += 1;
             if told.samples.len() < SAMPLES {
@@ -137,7 +137,7 @@ impl Search<'_> {
             "config_plugins" => setting::is_identity(Some(""), name),
             _ => false,
         };
-        is_identity || !self.scope.secrets && is_secret_by_name(row, column, value)
+        is_identity || !self.scope.secrets && is_secret_by_name(row.text("name"), column.column.as_str(), value)
     }
 
     fn end(self) -> Result<Found> {
@@ -154,11 +154,6 @@ impl Search<'_> {
         )
         .hint("shorten them first, or leave these columns out with `skip`"))
     }
-}
-
-/// Whether the name in the same row makes a secret of a value: settings of plugins, of LTI tools, of repositories.
-fn is_secret_by_name(row: &Row, column: &TextColumn, value: &str) -> bool {
-    column.column.as_str() == "value" && row.text("name").is_some_and(|name| setting::is_secret(name, value))
 }
 
 impl Sample {

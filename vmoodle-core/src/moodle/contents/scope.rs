@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::db::TextColumn;
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
+use crate::moodle::setting;
 
 /// Tables that are left (lib/adminlib.php, `db_should_replace`, up to the empty line; the rest are ours).
 const SKIPPED_TABLES: &[&str] = &[
@@ -137,6 +138,11 @@ pub(crate) fn is_secret_name(table: &str, column: &str) -> bool {
     let [inside, at_end] = SECRET_WORDS;
     let is_named = inside.iter().any(|word| column.contains(word)) || at_end.iter().any(|word| column.ends_with(word));
     SECRET_TABLES.contains(&table) || is_named
+}
+
+/// Whether the name in the same row makes a secret of a value: settings of plugins, of LTI tools, of repositories.
+pub(crate) fn is_secret_by_name(name: Option<&str>, column: &str, value: &str) -> bool {
+    column == "value" && name.is_some_and(|name| setting::is_secret(name, value))
 }
 
 #[cfg(test)]

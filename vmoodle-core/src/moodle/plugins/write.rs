@@ -20,7 +20,8 @@ use crate::moodle::stale::Stale;
 pub struct Left {
     /// What is stale in the site's cache, whether rows were written or stood so already.
     pub stale: Vec<Stale>,
-    /// Rows of the table `sessions` that were deleted: people who had signed in by an authentication that changed.
+    /// Rows of the table `sessions` that were deleted: people who had signed in by an authentication that changed
+    /// ([`authentications`]).
     pub sessions: u64,
 }
 
@@ -43,6 +44,13 @@ pub async fn apply(db: &mut Db, changes: &[Difference], now: i64) -> Result<Left
 pub async fn undo(db: &mut Db, changes: &[Difference], now: i64) -> Result<Left> {
     let back: Vec<Difference> = changes.iter().rev().map(Difference::back).collect();
     put(db, &back, Way::Back, now).await
+}
+
+/// The authentications that changes turn on or off: their people must sign in again. The caller ends the sessions that have
+/// no rows, also where all stands as it will be: an earlier run may have died before it did.
+pub fn authentications(changes: &[Difference]) -> Vec<String> {
+    let is_auth = |change: &&Difference| matches!(&change.cell, Cell::Core(name) if name == "auth");
+    changes.iter().filter(is_auth).flat_map(members).collect()
 }
 
 async fn put(db: &mut Db, changes: &[Difference], way: Way, now: i64) -> Result<Left> {

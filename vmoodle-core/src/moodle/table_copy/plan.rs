@@ -10,7 +10,7 @@ use crate::db::{ColumnShape, ColumnType, Db, TableShape};
 use crate::error::{Error, Kind, Result};
 use crate::host::escape;
 use crate::ident::TableName;
-use crate::moodle::contents::is_secret_name;
+use crate::moodle::contents::{is_secret_by_name, is_secret_name};
 use crate::moodle::records::{self, Record, RowChange};
 
 /// The most rows that are copied at once.
@@ -55,7 +55,7 @@ pub struct Wish {
     pub references: Record,
     /// Whether rows of the target that the source has not, go.
     pub delete: bool,
-    /// Whether columns of secrets are copied too.
+    /// Whether secrets are copied too: columns of them, and rows whose name makes one of their value.
     pub secrets: bool,
 }
 
@@ -94,8 +94,9 @@ pub struct Source {
 impl Source {
     /// Reads what is to be copied.
     ///
-    /// Fails with [`Kind::BadParameter`] where the table is none that is copied so, no key can be told, a name is no column, or
-    /// two rows have one key; and where there are more than 20,000 rows.
+    /// Fails with [`Kind::BadParameter`] where the table is none that is copied so, no key can be told, a name is no column, two
+    /// rows have one key, or a value is copied without the name that may make it a secret; and where there are more than 20,000
+    /// rows.
     pub async fn read(db: &mut Db, wish: Wish, declared: &Declared) -> Result<Self> {
         let bad = |message: String| Error::new(Kind::BadParameter, message);
         let table = wish.table.as_str();
@@ -124,6 +125,12 @@ impl Source {
                 || !wish.skip.iter().any(|skip| skip == name) && (wish.secrets || !is_secret_name(table, name))
         };
         let columns: Vec<ColumnShape> = shape.columns.iter().filter(is_copied).cloned().collect();
+        let has = |name: &str| columns.iter().any(|column| column.name.as_str() == name);
+        if has("value") && !has("name") && shape.column("name").is_some() {
+            let message =
+                format!("`{table}.name` tells which values are secrets: it is left out together with `value` only");
+            return Err(bad(message).hint("name both in `skip`, or neither"));
+        }
         let mut rules = reference::rules(&shape, &wish.references, declared)?;
         rules.retain(|name, _| columns.iter().any(|column| column.name.as_str() == name));
         let rows = chosen(db, &shape, &columns, &wish.filter).await?;
@@ -138,7 +145,8 @@ impl Source {
         &self.key
     }
 
-    /// What would come, change or go on a target.
+    /// What would come, change or go on a target. A row that is a secret, here or there, is left as it is unless secrets are
+    /// meant.
     ///
     /// Fails with [`Kind::StateRefused`] where a row refers to something that the target has not, or whose column has no rule;
     /// and with [`Kind::BadParameter`] where the target's table has not the same columns.
@@ -149,7 +157,14 @@ impl Source {
             return Err(Error::new(Kind::BadParameter, message).hint("upgrade the tenant first"));
         }
         let ids = reference::ids(db, &self.rules, &self.names).await?;
-        let wanted: Vec<Record> = self.rows.iter().map(|row| self.mapped(row, &ids)).collect::<Result<_>>()?;
+        let mut wanted = Vec::new();
+        for row in &self.rows {
+            match self.mapped(row, &ids) {
+                // It does not come, so what it refers to need not be here.
+                Err(_) if self.is_left(row) => {}
+                mapped => wanted.push(mapped?),
+            }
+        }
         let mut filter = self.wish.filter.clone();
         // What the source means by an id is another one here.
         filter.retain(|name, _| matches!(self.rules.get(name), None | Some(Rule::Keep)));
@@ -169,8 +184,11 @@ impl Source {
         for after in wanted {
             let key = self.key_of(&after);
             let before = there.get(&key.to_string()).copied().or_else(|| by_fold.get(&folded(&key)).copied());
+            kept.extend(before.map(|before| before["id"].as_i64()));
+            if self.is_left(&after) || before.is_some_and(|before| self.is_left(before)) {
+                continue;
+            }
             if let Some(before) = before {
-                kept.insert(before["id"].as_i64());
                 let mut same = before.clone();
                 same.remove("id");
                 if same != after {
@@ -186,13 +204,19 @@ impl Source {
             // With every column, so that all of the row can come back.
             let whole: Vec<ColumnShape> = shape.columns.clone();
             for row in chosen(db, &shape, &whole, &filter).await? {
-                if !kept.contains(&row["id"].as_i64()) {
+                if !kept.contains(&row["id"].as_i64()) && !self.is_left(&row) {
                     let key = self.key_of(&row).as_object().cloned().unwrap_or_default();
                     changes.push(RowChange { key, before: Some(row), after: None });
                 }
             }
         }
         Ok(changes)
+    }
+
+    /// Whether a row is a secret by its name, and secrets are not meant.
+    fn is_left(&self, row: &Record) -> bool {
+        let text = |name: &str| row.get(name).and_then(Value::as_str);
+        !self.wish.secrets && text("value").is_some_and(|value| is_secret_by_name(text("name"), "value", value))
     }
 
     /// A row as the target has it.
