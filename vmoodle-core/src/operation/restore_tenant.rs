@@ -54,14 +54,11 @@ impl Operation for RestoreTenant {
             let (before, _) = ends(changes)?;
             let mut ground = work.ground()?;
             // People may have worked on it since: that can be had back too.
-            let safety = match ground.steps.recall(SAFETY).and_then(Value::as_str) {
-                Some(id) => id.to_owned(),
-                None => {
-                    let id = new_id(ground.tenant.address.host().as_str(), now());
-                    ground.steps.remember(SAFETY, json!(id)).await?;
-                    id
-                }
-            };
+            let chosen = ground.steps.recall(SAFETY).and_then(Value::as_str).map(str::to_owned);
+            let safety = chosen.clone().unwrap_or_else(|| new_id(ground.tenant.address.host().as_str(), now()));
+            if chosen.is_none() {
+                ground.steps.remember(SAFETY, json!(safety)).await?;
+            }
             snapshots::restore(&mut ground, before, &safety).await?;
             ground.steps.warn(Matter::SnapshotKept, format!("what was there before is in the snapshot `{safety}`"));
             work.forget_all().await

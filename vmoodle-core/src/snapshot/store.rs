@@ -42,7 +42,7 @@ impl Store {
         }
         self.make_folder(&object)?;
         if fs::hard_link(file, &object).is_err() {
-            self.place(self.copy_aside(file, octets)?, &object)?;
+            place(self.copy_aside(file, octets)?, &object)?;
         }
         Ok(put(true))
     }
@@ -61,7 +61,7 @@ impl Store {
         let is_new = !object.is_file();
         if is_new {
             self.make_folder(&object)?;
-            self.place(part, &object)?;
+            place(part, &object)?;
         }
         Ok(Put { hash, octets, is_new })
     }
@@ -78,10 +78,6 @@ impl Store {
         let copied = File::open(file).and_then(|file| io::copy(&mut file.take(octets), &mut part.as_file()));
         copied.and_then(|_| part.as_file().sync_all()).map_err(failed("copy", file))?;
         Ok(part)
-    }
-
-    fn place(&self, part: NamedTempFile, object: &Path) -> Result<()> {
-        part.persist(object).map(drop).map_err(|e| failed("put in place", object)(e.error))
     }
 
     /// Whether an object holds what its name says.
@@ -108,6 +104,10 @@ impl Store {
         }
         Ok(gone)
     }
+}
+
+fn place(part: NamedTempFile, object: &Path) -> Result<()> {
+    part.persist(object).map(drop).map_err(|e| failed("put in place", object)(e.error))
 }
 
 /// The hash of a file: SHA-1, which Moodle names contents by, or SHA-256.
