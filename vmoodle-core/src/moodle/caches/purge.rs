@@ -1,9 +1,11 @@
-//! Folders of caches emptied by a rename, so that a running site never sees a half-empty one.
+//! Folders of caches emptied by an exchange or a rename, so that a running site never sees a half-empty one.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::error::{Error, Kind, Result};
 use crate::moodle::random;
@@ -11,7 +13,10 @@ use crate::moodle::random;
 /// What a folder is called while it waits to be deleted.
 const ASIDE: &str = ".vmoodle-old-";
 
-/// Empties folders of a dataroot: each is renamed aside, a fresh one put in its place, and the old ones deleted at the
+/// How often a folder is deleted into which somebody still writes.
+const TRIES: u32 = 5;
+
+/// Empties folders of a dataroot: each is set aside, a fresh one put in its place, and the old ones deleted at the
 /// end, so that a running site never sees a half-empty folder. One that is not there is left so.
 pub fn purge(dataroot: &Path, folders: &[&str]) -> Result<()> {
     let failed = |folder: &str| {
@@ -50,22 +55,32 @@ pub(super) fn set_aside(dataroot: &Path, folder: &str) -> io::Result<Option<Path
     let mut name = place.file_name().unwrap_or_default().to_owned();
     name.push(ASIDE);
     name.push(random::text(8).map_err(io::Error::other)?);
-    if fs::rename(&place, place.with_file_name(name)).is_err() {
+    let aside = place.with_file_name(name);
+    // In one step where the file system can: no request finds it missing, or not its own yet.
+    if make_like(&aside, &meta).is_ok() && renameat_with(CWD, &aside, CWD, &place, RenameFlags::EXCHANGE).is_ok() {
+        return Ok(Some(place));
+    }
+    let _ = fs::remove_dir(&aside);
+    if fs::rename(&place, &aside).is_err() {
         // A mount point, or a parent that is not ours.
         return empty(&place).map(|()| Some(place));
     }
-    match fs::DirBuilder::new().mode(meta.mode() & 0o7777).create(&place) {
-        Ok(()) => {
-            fs::set_permissions(&place, meta.permissions())?;
-            if fs::metadata(&place)?.uid() != meta.uid() || fs::metadata(&place)?.gid() != meta.gid() {
-                chown(&place, Some(meta.uid()), Some(meta.gid()))?;
-            }
-        }
+    match make_like(&place, &meta) {
         // Moodle was quicker.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(Some(place)),
     }
-    Ok(Some(place))
+}
+
+/// Makes a folder with the mode and the owner of another.
+fn make_like(path: &Path, meta: &fs::Metadata) -> io::Result<()> {
+    fs::DirBuilder::new().mode(meta.mode() & 0o7777).create(path)?;
+    fs::set_permissions(path, meta.permissions())?;
+    let own = fs::metadata(path)?;
+    if (own.uid(), own.gid()) == (meta.uid(), meta.gid()) {
+        return Ok(());
+    }
+    chown(path, Some(meta.uid()), Some(meta.gid()))
 }
 
 fn empty(folder: &Path) -> io::Result<()> {
@@ -90,9 +105,15 @@ pub(super) fn delete_asides(place: &Path) -> io::Result<()> {
 
 pub(super) fn delete(path: &Path) -> io::Result<()> {
     let is_folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
-    match if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) } {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
+    let mut left = TRIES;
+    loop {
+        left -= 1;
+        match if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) } {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // A request that was in it when it was set aside has written once more.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && left > 0 => {}
+            done => return done,
+        }
     }
 }
 
@@ -119,6 +140,22 @@ mod tests {
         left.sort();
         assert_eq!(left, ["cache", "filedir"]);
         purge(root.path(), CACHES).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_never_missing_while_it_is_emptied() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = root.path().join("cache");
+        fs::create_dir(&cache).unwrap();
+        std::thread::scope(|scope| {
+            let purger = scope.spawn(|| (0..300).try_for_each(|_| purge(root.path(), CACHES)));
+            let mut written = 0;
+            while !purger.is_finished() {
+                written += 1;
+                fs::write(cache.join(format!("{written}")), "x").unwrap();
+            }
+            purger.join().unwrap().unwrap();
+        });
     }
 
     #[test]
