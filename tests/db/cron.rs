@@ -296,8 +296,8 @@ on_both_engines! {
             });
             assert_eq!((&meanwhile["done"], report.unwrap().get("elsewhere")), (&json!(1), Some(&json!(1))));
             assert_eq!(stage.ran().len(), round, "a run takes less than a second");
-            // Moodle did not run the task the last time; now there is another.
-            stage.task("a.org", "scheduled", &format!("nextruntime = {}", now() - 50 - round as u64));
+            // Moodle did not run the task the last time; now it is another, due at another time.
+            stage.task("a.org", "scheduled", &format!("nextruntime = {}", now() - 1000 * round as u64));
         }
     }
 
