@@ -43,6 +43,38 @@ final class settings_test extends farm_testcase {
     }
 
     /**
+     * The daily task makes spares on the server that was named, until the pool is forgotten.
+     */
+    public function test_pool_on_a_server(): void {
+        $this->resetAfterTest();
+        spare_pool::keep('basic', 3, 'db2');
+        $this->assertSame(['basic' => 3], spare_pool::kept());
+        $this->assertSame(['template' => 'basic', 'server' => 'db2', 'spare' => true], spare_pool::parameters('basic'));
+        spare_pool::keep('basic', 0);
+        $this->assertSame(['template' => 'basic', 'spare' => true], spare_pool::parameters('basic'));
+    }
+
+    /**
+     * A spare that could not be made is told by its last job; one that is being made, or tried again, is not.
+     */
+    public function test_unfinished_spares(): void {
+        global $DB;
+        $this->become_control_site();
+        $one = $this->add_tenant('u1.invalid', ['state' => 'creating', 'tags' => ['spare:basic']]);
+        $other = $this->add_tenant('u2.invalid', ['state' => 'creating', 'tags' => ['spare:basic']]);
+        $item = static fn(int $job, array $tenant, string $status) => $DB->insert_record('local_vmoodle_item', [
+            'jobid' => $job, 'tenantid' => $tenant['id'], 'wwwroot' => $tenant['vhostname'], 'server' => '', 'status' => $status,
+        ]);
+        $item(7, $one, 'failed');
+        $item(7, $other, 'failed');
+        $this->assertSame([7], spare_pool::unfinished('basic'));
+        $item(8, $one, 'failed');
+        $item(8, $other, 'running');
+        $this->assertSame([8], spare_pool::unfinished('basic'));
+        $this->assertSame([], spare_pool::unfinished('big'));
+    }
+
+    /**
      * A pool is filled up: what is there or being made counts, what is of another template does not.
      */
     public function test_missing_spares(): void {
